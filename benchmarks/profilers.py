@@ -1,0 +1,134 @@
+"""The profilers that are compared, and the environment they all run in.
+
+Each is a command line around one and the same workload. What does not install on this machine is
+left out of the table and named under it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from machine import ROOT, run
+
+VENV = ROOT / ".venv-peers"
+# austin 4's wheel asks for a C library (glibc 2.38) that many supported systems do not have.
+PEERS = ("pyinstrument", "py-spy", "austin-dist<4")
+
+# From (python, output file, workload with its arguments) to a command line.
+Wrap = Callable[[str, str, list[str]], list[str]]
+
+
+@dataclass(frozen=True)
+class Profiler:
+    """A row of the table; `program` must be there for the row to be measured."""
+
+    name: str
+    wrap: Wrap
+    program: str = "python"
+
+
+def _bin(name: str) -> str:
+    return str(VENV / "bin" / name)
+
+
+PROFILERS = (
+    Profiler("bare", lambda py, _out, work: [py, *work]),
+    Profiler("bare again", lambda py, _out, work: [py, *work]),
+    Profiler(
+        "whet, 100 Hz",
+        lambda py, out, work: [py, "-m", "whet", "run", "--rate", "100", "-o", out, *work],
+        "whet",
+    ),
+    Profiler(
+        "whet, 1 kHz",
+        lambda py, out, work: [py, "-m", "whet", "run", "--rate", "1000", "-o", out, *work],
+        "whet",
+    ),
+    Profiler("cProfile", lambda py, out, work: [py, "-m", "cProfile", "-o", out, *work]),
+    Profiler(
+        "pyinstrument, 1 kHz",
+        lambda py, out, work: [py, "-m", "pyinstrument", "-r", "pyisession", "-o", out, *work],
+        "pyinstrument",
+    ),
+    Profiler(
+        "py-spy, 100 Hz",
+        lambda py, out, work: [
+            _bin("py-spy"),
+            "record",
+            "-r",
+            "100",
+            "-f",
+            "raw",
+            "-o",
+            out,
+            "--",
+            py,
+            *work,
+        ],
+        "py-spy",
+    ),
+    Profiler(
+        "py-spy, 1 kHz",
+        lambda py, out, work: [
+            _bin("py-spy"),
+            "record",
+            "-r",
+            "1000",
+            "-f",
+            "raw",
+            "-o",
+            out,
+            "--",
+            py,
+            *work,
+        ],
+        "py-spy",
+    ),
+    Profiler(
+        "austin, 100 Hz",
+        lambda py, out, work: [_bin("austin"), "-i", "10ms", "-o", out, py, *work],
+        "austin",
+    ),
+    Profiler(
+        "austin, 1 kHz",
+        lambda py, out, work: [_bin("austin"), "-i", "1ms", "-o", out, py, *work],
+        "austin",
+    ),
+)
+
+
+def prepare() -> str:
+    """Make the environment with whet and its peers in it; return its Python."""
+    subprocess.run([ROOT / "tools/make_venv.sh", sys.executable, VENV.name], check=True)
+    python = _bin("python")
+    for package in PEERS:
+        command = [python, "-m", "pip", "install", "--quiet", package]
+        if shutil.which("uv"):
+            command = ["uv", "pip", "install", "--quiet", "--python", python, package]
+        if subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode:
+            print(f"{package} does not install here")
+    return python
+
+
+def present() -> list[Profiler]:
+    """Return the profilers whose program is there and starts."""
+    return [p for p in PROFILERS if _starts(VENV / "bin" / p.program)]
+
+
+@cache
+def _starts(program: Path) -> bool:
+    return program.exists() and run([str(program), "--version"]).status == 0
+
+
+def clear(path: Path) -> None:
+    """Remove what a profiler wrote, file or directory."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,56 @@
+// The compiled module whet._probe: the collectors. Bindings only.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "probe/labels.hpp"
+#include "probe/sampler.hpp"
+
+namespace nb = nanobind;
+using namespace whet::probe;
+
+namespace {
+
+// A function that calls `before`, then `function`, then, whatever happened, `after`. It has no
+// Python frame, so that warnings out of `function` name its caller's line.
+nb::object surround(nb::callable before, nb::callable function, nb::callable after) {
+    return nb::cpp_function([=](nb::args args, nb::kwargs kwargs) {
+        before();
+        nb::object result;
+        try {
+            result = function(*args, **kwargs);
+        } catch (...) {
+            after();
+            throw;
+        }
+        after();
+        return result;
+    });
+}
+
+} // namespace
+
+NB_MODULE(_probe, m) {
+    m.doc() = "collectors of this process; reached through whet.collect.probe only";
+    nb::set_leak_warnings(false);
+    m.def(
+        "sampler_start",
+        [](double rate_hz, uint32_t max_frames) { return sampler_start({rate_hz, max_frames}); },
+        nb::arg("rate_hz"), nb::arg("max_frames"), "Start sampling; '' or the reason why not.");
+    m.def("sampler_stop", &sampler_stop, "Stop sampling and put everything back.");
+    m.def("sampler_running", &sampler_running);
+    m.def("sampler_pause_threads", &sampler_pause_threads, "End the sampler's own threads for a while.");
+    m.def("sampler_resume_threads", &sampler_resume_threads);
+    m.def("surround", &surround, nb::arg("before"), nb::arg("function"), nb::arg("after"));
+    m.def(
+        "sampler_profile",
+        [](const std::vector<std::string> &comments) {
+            std::string data = sampler_profile(comments);
+            return nb::bytes(data.data(), data.size());
+        },
+        nb::arg("comments"), "All samples so far as profile.proto bytes.");
+    m.def("sampler_statistics", &sampler_statistics, "Counters by name; times in ns.");
+    if (!labels_register(m.ptr()))
+        throw nb::python_error();
+}

@@ -1,0 +1,34 @@
+"""whet: don't guess, measure.
+
+The library's front door. Everything is loaded on first use, so that `import whet`
+costs next to nothing inside a server.
+"""
+
+from whet._version import __version__
+
+__all__ = ["__version__", "labels", "profile", "start", "stop"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from whet.collect.labels import labels
+    from whet.collect.library import profile, start, stop
+
+_HOMES = {
+    "labels": "whet.collect.labels",
+    "profile": "whet.collect.library",
+    "start": "whet.collect.library",
+    "stop": "whet.collect.library",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'whet' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,100 @@
+"""How a session gets into a program that knows nothing of it.
+
+The program is started by plain `python`, with `bootstrap/` first on PYTHONPATH and the
+session's settings in WHET_RUN_* variables. The interpreter's own start-up imports
+`bootstrap/sitecustomize.py`, which takes back all of that and calls `begin`. This module is
+both ends: `environment` for who starts the program, `begin` inside it.
+"""
+
+import os
+import sys
+
+from whet.collect.recording import SESSION, describe_interpreter, encode_json, write_atomically
+from whet.errors import CollectError, WhetError
+
+__all__ = ["BOOTSTRAP", "REFUSED_STATUS", "begin", "blocked_by", "environment"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BOOTSTRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap")
+REFUSED_STATUS = 2
+
+_DIRECTORY = "WHET_RUN_DIRECTORY"
+_RATE = "WHET_RUN_RATE"
+_DURATION = "WHET_RUN_DURATION"
+_PATH = "PYTHONPATH"
+_ORIGINAL_PATH = "WHET_RUN_PYTHONPATH"
+
+
+def environment(
+    environ: "Mapping[str, str]", directory: str, *, rate_hz: int, duration_s: float | None
+) -> "dict[str, str]":
+    """Return `environ` with what makes a Python program record itself into `directory`."""
+    result = {**environ, _DIRECTORY: directory, _RATE: str(rate_hz)}
+    if duration_s is not None:
+        result[_DURATION] = repr(duration_s)
+    original = environ.get(_PATH)
+    if original is not None:
+        result[_ORIGINAL_PATH] = original
+    # An empty part would mean the current directory.
+    result[_PATH] = os.pathsep.join([BOOTSTRAP, original] if original else [BOOTSTRAP])
+    return result
+
+
+def blocked_by() -> str | None:
+    """Return what about this interpreter's flags or place makes it ignore `environment`, if anything."""
+    for flag, name in (("isolated", "-I"), ("ignore_environment", "-E"), ("no_site", "-S")):
+        if getattr(sys.flags, flag):
+            return name
+    if os.pathsep in BOOTSTRAP:
+        return f"{os.pathsep!r} in the path of whet's installation"
+    return None
+
+
+def begin() -> None:
+    """Take back the environment and start the session that it asked for.
+
+    A session that cannot start says why in the recording and ends the process: a program must
+    not run for an hour to be told then that nothing was recorded.
+    """
+    directory = os.environ.pop(_DIRECTORY, None)
+    rate_hz = os.environ.pop(_RATE, "0")
+    duration_s = os.environ.pop(_DURATION, None)
+    original = os.environ.pop(_ORIGINAL_PATH, None)
+    if directory is None:
+        return  # somebody put bootstrap/ on the path for reasons of their own
+    if original is None:
+        os.environ.pop(_PATH, None)
+    else:
+        os.environ[_PATH] = original
+    try:
+        _start(directory, int(rate_hz), float(duration_s) if duration_s else None)
+    except WhetError as error:
+        _refuse(directory, error)
+
+
+def _start(directory: str, rate_hz: int, duration_s: float | None) -> None:
+    from whet.collect.session import Session
+
+    path = os.path.join(directory, SESSION)
+    pid = os.getpid()
+
+    def publish(facts: "dict[str, object]") -> None:
+        facts = {"pid": pid, "python": describe_interpreter(), **facts}
+        write_atomically(path, encode_json(facts).encode())
+
+    if sys.platform != "linux":
+        raise CollectError(f"collecting works on Linux only, this is {sys.platform}")
+    session = Session(directory, rate_hz=rate_hz, duration_s=duration_s, publish=publish)
+    session.start(watch_exits=True)
+    publish({**session.facts(), "statistics": {}})
+
+
+def _refuse(directory: str, error: WhetError) -> None:
+    facts = {"refused": str(error), "hint": error.hint}
+    try:
+        write_atomically(os.path.join(directory, SESSION), encode_json(facts).encode())
+    finally:
+        os._exit(REFUSED_STATUS)

@@ -1,0 +1,262 @@
+"""A recording: the directory of files that a measured program leaves behind.
+
+Knows the names of the files, how to claim a directory before anything is measured and how to
+write a file so that a reader never sees half of it. Runs inside measured programs, so it
+imports nothing that plain `python` has not loaded already (no json, pathlib, dataclasses).
+It does not collect and does not render. The files are described in docs/recording.md.
+"""
+
+import os
+import sys
+import time
+
+from whet._version import __version__
+from whet.errors import SourceError
+
+__all__ = [
+    "CPU",
+    "META",
+    "REPORT",
+    "REQUEST",
+    "SCHEMA",
+    "SESSION",
+    "claim",
+    "describe_host",
+    "describe_interpreter",
+    "encode_json",
+    "explain",
+    "file_sizes",
+    "fresh_directory",
+    "is_recording",
+    "metadata",
+    "release",
+    "write_atomically",
+]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = "whet.recording/1"
+META = "meta.json"
+CPU = "cpu.pb.gz"
+REPORT = "report.html"
+# Talk between the measured program and its supervisor; gone when the recording is finished.
+SESSION = ".session.json"
+REQUEST = ".checkpoint"
+
+_OWN_FILES = (META, CPU, REPORT, SESSION, REQUEST)
+_SCHEMA_WITHIN_BYTES = 200
+
+
+def claim(directory: str) -> bool:
+    """Make `directory` ready for a new recording; tell whether it had to be made.
+
+    An older recording in it is replaced (only the files that are ours); anything else is left
+    alone.
+
+    Raises:
+        SourceError: it cannot be written, or holds files that are not a recording.
+    """
+    made = False
+    try:
+        if not os.path.isdir(directory):
+            os.makedirs(directory)
+            made = True
+        elif os.listdir(directory) and not is_recording(directory):
+            raise SourceError(
+                f"{directory}: not empty and not a recording",
+                hint="name a new directory; whet replaces nothing that it did not write",
+            )
+        for name in _OWN_FILES:
+            _remove(os.path.join(directory, name))
+        write_atomically(
+            os.path.join(directory, META), encode_json(_header("the recording was not finished")).encode()
+        )
+    except OSError as error:
+        raise SourceError(
+            f"{directory}: cannot write a recording: {explain(error)}",
+            hint="name another directory with -o DIR",
+        ) from error
+    return made
+
+
+def release(directory: str, *, made: bool) -> None:
+    """Take back a claim: remove our files, and the directory if `claim` made it."""
+    for name in _OWN_FILES:
+        _remove(os.path.join(directory, name))
+    if made:
+        try:
+            os.rmdir(directory)
+        except OSError:
+            return  # somebody put something there; it is theirs
+
+
+def is_recording(directory: str) -> bool:
+    """Tell whether `directory` holds a recording that whet wrote."""
+    try:
+        with open(os.path.join(directory, META), "rb") as file:
+            return b"whet.recording/" in file.read(_SCHEMA_WITHIN_BYTES)
+    except OSError:
+        return False
+
+
+def fresh_directory(program: str) -> str:
+    """Return a path for a new recording of `program` in the current directory; nothing is there yet."""
+    name = "".join(c if c.isalnum() or c in "._-" else "_" for c in program)[:60].strip("-")
+    stem = time.strftime("whet-%Y%m%d-%H%M%S-") + (name or "program")
+    path, number = stem, 1
+    while os.path.lexists(path):
+        number += 1
+        path = f"{stem}-{number}"
+    return os.path.abspath(path)
+
+
+def metadata(
+    directory: str,
+    *,
+    made_by: str,
+    partial_reason: str | None,
+    program: "Mapping[str, object]",
+    facts: "Mapping[str, object]",
+) -> "dict[str, object]":
+    """Return the content of `meta.json`.
+
+    Args:
+        directory: the recording.
+        made_by: `whet run` or `whet.profile`.
+        partial_reason: why it does not hold the whole program, or None if it does.
+        program: what ran and how it ended.
+        facts: of the session.
+    """
+    apart = ("python", "pid")
+    return {
+        **_header(partial_reason),
+        "made_by": made_by,
+        "program": dict(program),
+        "python": facts.get("python"),
+        "host": describe_host(),
+        "cpu": {key: value for key, value in facts.items() if key not in apart},
+        "summary": None,
+        "files": file_sizes(directory),
+    }
+
+
+def file_sizes(directory: str) -> "dict[str, int]":
+    """Return the sizes in bytes of the files that the recording has."""
+    sizes = {}
+    for name in (CPU, REPORT):
+        path = os.path.join(directory, name)
+        if os.path.exists(path):
+            sizes[name] = os.path.getsize(path)
+    return sizes
+
+
+def _header(partial_reason: str | None) -> "dict[str, object]":
+    return {
+        "schema": SCHEMA,
+        "whet_version": __version__,
+        "partial": partial_reason is not None,
+        "partial_reason": partial_reason,
+    }
+
+
+def describe_interpreter() -> "dict[str, object]":
+    """Return what runs the program: implementation, version, build and executable."""
+    return {
+        "implementation": sys.implementation.name,
+        "version": ".".join(map(str, sys.version_info[:3])),
+        "build": " ".join(sys.version.split()),
+        "executable": sys.executable,
+    }
+
+
+def describe_host() -> "dict[str, object]":
+    """Return the machine: system, kernel, architecture, CPU model and usable cores."""
+    uname = os.uname()
+    return {
+        "system": uname.sysname,
+        "kernel": uname.release,
+        "machine": uname.machine,
+        "cpu_model": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def write_atomically(path: str, data: bytes) -> None:
+    """Replace the file at `path` with `data`; readers see the old content or the new.
+
+    Raises:
+        OSError: the file cannot be written; what was there before is still there.
+    """
+    scratch = f"{path}.tmp"
+    try:
+        with open(scratch, "wb") as file:
+            file.write(data)
+        os.replace(scratch, path)
+    except OSError:
+        _remove(scratch)
+        raise
+
+
+def encode_json(value: object, indent: str = "") -> str:
+    """Return `value` (dict, list, str, int, float, bool, None) as JSON text in ASCII."""
+    if isinstance(value, dict):
+        return _encode_mapping(value, indent)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(encode_json(item, indent) for item in value) + "]"
+    if isinstance(value, str):
+        return _quote(value)
+    if value is None or value in (float("inf"), float("-inf")) or value != value:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value)
+
+
+def explain(error: OSError) -> str:
+    """Return the system's words for an error, in our style."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def _encode_mapping(value: "Mapping[str, object]", indent: str) -> str:
+    if not value:
+        return "{}"
+    inner = indent + "  "
+    rows = (f"{inner}{_quote(key)}: {encode_json(item, inner)}" for key, item in value.items())
+    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+
+
+def _quote(text: str) -> str:
+    return '"' + "".join(map(_escape, text)) + '"'
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if character in '"\\':
+        return "\\" + character
+    if 32 <= code < 127:
+        return character
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith(("model name", "Model")):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        return ""
+    return ""

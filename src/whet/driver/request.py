@@ -1,0 +1,254 @@
+"""What profiles a command asks for: sources, bases, and how to fetch and change them.
+
+The table `REQUEST_OPTIONS` holds pprof's source options under pprof's names. Sources that
+cannot be fetched are reported and left out while others can, as pprof does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+
+from whet.analyze.profile.config import Config
+from whet.driver.sources import is_object_file, load_profile, load_profiles
+from whet.errors import SourceError, UsageError, WhetError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from whet.model.profile import Profile, StringTable
+
+__all__ = ["REQUEST_OPTIONS", "Loaded", "Request", "load_request", "set_request_option"]
+
+_SYMBOLIZE = ("none", "local", "fastlocal", "remote", "force")
+
+
+@dataclass(slots=True)
+class Request:
+    """The profiles of a command line.
+
+    Attributes:
+        sources: files, recordings and addresses; the first may be the program they are of.
+        base, diff_base: what is subtracted; at most one of them is given.
+        seconds: how long a server is to record, -1 for its own default.
+        timeout: how many seconds to wait for a server, -1 for a default.
+    """
+
+    sources: list[str] = field(default_factory=list)
+    base: list[str] = field(default_factory=list)
+    diff_base: list[str] = field(default_factory=list)
+    seconds: int = -1
+    timeout: int = -1
+    buildid: str = ""
+    add_comment: str = ""
+    symbolize: str = ""
+    tools: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+    all_frames: bool = False
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A profile ready for reports, and what to tell the user."""
+
+    profile: Profile
+    warnings: list[str]
+
+
+# name: what it does. The kind of its value is that of the field of `Request`.
+REQUEST_OPTIONS: dict[str, str] = {
+    "base": "subtract this profile; may be given several times",
+    "diff_base": "subtract this profile, shares are shares of it; may be given several times",
+    "seconds": "how long a server is to record",
+    "timeout": "how many seconds to wait for a server",
+    "buildid": "build id of the main binary where the profile has none",
+    "add_comment": "add a comment to the profile",
+    "symbolize": "accepted for pprof's sake: profiles keep the names that they have",
+    "tools": "directory of objdump, for assembly",
+    "tls_cert": "client certificate for https",
+    "tls_key": "key of the client certificate",
+    "tls_ca": "certificate authorities to trust",
+    "all_frames": "keep the frames that the profile itself calls uninteresting",
+}
+
+assert set(REQUEST_OPTIONS) == {f.name for f in fields(Request)} - {"sources"}
+
+
+def set_request_option(request: Request, name: str, text: str) -> None:
+    """Set an option from text; lists grow.
+
+    Raises:
+        UsageError: the text is not a value of it.
+    """
+    current = getattr(request, name)
+    if isinstance(current, list):
+        current += [text] if text else []
+    elif isinstance(current, bool):
+        setattr(request, name, text.lower() in ("", "true", "t", "1", "yes", "y"))
+    elif isinstance(current, int):
+        try:
+            setattr(request, name, int(text))
+        except ValueError:
+            raise UsageError(f"invalid value {text!r} for {name}: not a number of seconds") from None
+    else:
+        setattr(request, name, text)
+    unknown = [
+        w for w in request.symbolize.split(":") if w and w.split("=")[0] not in (*_SYMBOLIZE, "demangle")
+    ]
+    if unknown:
+        raise UsageError(
+            f"invalid value {unknown[0]!r} for symbolize", hint=f"one of {', '.join(_SYMBOLIZE)}"
+        )
+
+
+def load_request(request: Request, config: Config) -> Loaded:
+    """Fetch, merge, subtract and prepare the profiles of a request.
+
+    Raises:
+        SourceError, FormatError: nothing can be fetched.
+        UsageError: options contradict each other, or profiles do not fit together.
+    """
+    from whet.analyze.profile.load import as_loaded
+
+    if request.base and request.diff_base:
+        raise UsageError("-base and -diff_base cannot both be given", hint="use one of them")
+    base = request.base or request.diff_base
+    if config.normalize and not base:
+        raise UsageError("normalize needs a base", hint="add -base FILE or -diff_base FILE")
+    warnings: list[str] = []
+    sources, program = _without_program(request.sources)
+    profile = _Group("source", sources, program, request, config).load(warnings)
+    if base:
+        from whet.analyze.profile.load import with_mapping
+        from whet.analyze.profile.subtract import subtract
+
+        profile = subtract(
+            with_mapping(profile),
+            with_mapping(_Group("base", base, program, request, config).load(warnings)),
+            labelled=bool(request.diff_base),
+            normalize=config.normalize,
+            as_pprof=config.as_pprof,
+        )
+    loaded, found = as_loaded(profile, all_frames=request.all_frames, as_pprof=config.as_pprof)
+    if request.add_comment:
+        loaded = _with_comment(loaded, request.add_comment)
+    return Loaded(loaded, warnings + found)
+
+
+def _without_program(sources: Sequence[str]) -> tuple[list[str], str]:
+    """Take a leading program off the sources: pprof's `BINARY PROFILE...`."""
+    if len(sources) > 1 and is_object_file(sources[0]):
+        return list(sources[1:]), sources[0]
+    return list(sources), ""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The sources of one side."""
+
+    noun: str
+    sources: list[str]
+    program: str
+    request: Request
+    config: Config
+
+    def load(self, warnings: list[str]) -> Profile:
+        """Fetch and merge; warn of sources that are missing."""
+        if self._is_plain():
+            return load_profiles(self.sources)
+        profiles = self._fetch_all(warnings)
+        if len(profiles) == 1:
+            return profiles[0]
+        from whet.model.common_types import with_common_types
+        from whet.model.merge import merge
+
+        as_pprof = self.config.as_pprof
+        return merge(with_common_types(profiles, as_pprof=as_pprof), as_pprof=as_pprof)
+
+    def _is_plain(self) -> bool:
+        """Whether there is one file and nothing to change about it."""
+        changed = self.program or self.request.buildid
+        return len(self.sources) == 1 and not changed and not _is_address(self.sources[0])
+
+    def _fetch_all(self, warnings: list[str]) -> list[Profile]:
+        profiles, failures = [], []
+        for source, fetched in zip(self.sources, _each(self._fetch, self.sources), strict=True):
+            if isinstance(fetched, WhetError):
+                failures.append((source, fetched))
+            else:
+                profiles.append(fetched[0])
+                warnings += fetched[1]
+        if not profiles:
+            raise failures[0][1]
+        if failures:
+            warnings += [_failure(source, error) for source, error in failures]
+            total = len(self.sources)
+            warnings.append(f"Fetched {len(profiles)} {self.noun} profiles out of {total}")
+        return profiles
+
+    def _fetch(self, source: str) -> tuple[Profile, list[str]] | WhetError:
+        from whet.analyze.profile.load import with_mapping
+
+        try:
+            if _is_address(source):
+                from whet.driver.fetch import fetch
+
+                profile, notes = fetch(source, self.request)
+            else:
+                profile, notes = load_profile(source), []
+        except WhetError as error:
+            return error
+        return self._with_program(with_mapping(profile)), notes
+
+    def _with_program(self, profile: Profile) -> Profile:
+        buildid, mappings = self.request.buildid, profile.mappings
+        strings, filename, build_id = profile.strings, mappings.filename.copy(), mappings.build_id.copy()
+        if self.program:
+            strings, filename[0] = _with_text(strings, self.program)
+        if buildid and not build_id[0]:
+            strings, build_id[0] = _with_text(strings, buildid)
+        return replace(
+            profile, strings=strings, mappings=replace(mappings, filename=filename, build_id=build_id)
+        )
+
+
+def _is_address(source: str) -> bool:
+    # Only what may be an address is worth importing URL parsing for.
+    if ":" not in source:
+        return False
+    from whet.driver.fetch import is_address
+
+    return is_address(source)
+
+
+def _each(
+    fetch: Callable[[str], tuple[Profile, list[str]] | WhetError], sources: list[str]
+) -> list[tuple[Profile, list[str]] | WhetError]:
+    """Fetch several sources, servers at the same time: they may all be asked for a minute."""
+    if not any(_is_address(source) for source in sources):
+        return [fetch(source) for source in sources]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(len(sources), 32)) as pool:
+        return list(pool.map(fetch, sources))
+
+
+def _failure(source: str, error: WhetError) -> str:
+    text = str(error)
+    return text if isinstance(error, SourceError) and text.startswith(source) else f"{source}: {text}"
+
+
+def _with_comment(profile: Profile, comment: str) -> Profile:
+    strings, index = _with_text(profile.strings, comment)
+    return replace(profile, strings=strings, comments=[*profile.comments, index])
+
+
+def _with_text(table: StringTable, text: str) -> tuple[StringTable, int]:
+    import numpy as np
+
+    from whet.model.profile import StringTable
+
+    data = text.encode("utf-8", "surrogateescape")
+    blob = np.concatenate([table.blob, np.frombuffer(data, np.uint8)])
+    return StringTable(blob, np.append(table.start, table.start[-1] + len(data))), len(table)

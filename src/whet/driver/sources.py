@@ -1,0 +1,192 @@
+"""Profiles and source files named by users: the place where they are opened.
+
+Reads bytes and hands them to `formats`; every failure names the file and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Sequence
+
+from whet.analyze.profile.paths import trimmed_path
+from whet.errors import SourceError, WhetError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from whet.kernels.reference import Digest
+    from whet.model.profile import Profile
+
+__all__ = [
+    "SourceReader",
+    "digest_profile",
+    "is_object_file",
+    "load_profile",
+    "load_profiles",
+    "write_output",
+]
+
+_OBJECT_MAGIC = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
+_PROFILE_NAMES = ("cpu.pb.gz", "heap.pb.gz", "block.pb.gz", "mutex.pb.gz")
+
+
+def load_profiles(sources: Sequence[str]) -> Profile:
+    """Read profiles and merge them into one.
+
+    Raises:
+        SourceError: one cannot be read.
+        FormatError: one is not a profile.
+        UsageError: they are of different kinds.
+    """
+    profiles = [load_profile(source) for source in sources]
+    if len(profiles) == 1:
+        return profiles[0]
+    from whet.analyze.profile.load import with_mapping
+    from whet.model.common_types import with_common_types
+    from whet.model.merge import merge
+
+    return merge(with_common_types([with_mapping(p) for p in profiles]))
+
+
+def load_profile(source: str) -> Profile:
+    """Read one profile: a file, or a recording's directory (its first profile)."""
+    from whet.formats import sniff
+
+    path = _in_recording(source) if os.path.isdir(source) else source
+    try:
+        with open(path, "rb") as file:
+            if not file.peek(1):
+                raise SourceError(
+                    f"{path}: the file is empty", hint="the program that wrote it did not finish"
+                )
+            return sniff.decode_stream(file, source=path)
+    except OSError as error:
+        raise _source_error(path, error) from None
+
+
+def digest_profile(source: str) -> Digest | None:
+    """Read no more of a pprof file than a table of functions needs.
+
+    Returns None for every source of another kind, and for every bad one: `load_profile` says
+    what is wrong with it.
+    """
+    from whet.formats.digest import digest_stream
+
+    try:
+        path = _in_recording(source) if os.path.isdir(source) else source
+        if not os.path.isfile(path):  # what can be read only once is left alone
+            return None
+        with open(path, "rb") as file:
+            return digest_stream(file)
+    except (OSError, WhetError):
+        return None
+
+
+def is_object_file(path: str) -> bool:
+    """Whether a file is a program or a library: ELF, Mach-O or PE."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(4).startswith(_OBJECT_MAGIC)
+    except OSError:
+        return False
+
+
+def _in_recording(directory: str) -> str:
+    for name in _PROFILE_NAMES:
+        path = os.path.join(directory, name)
+        if os.path.isfile(path):
+            return path
+    raise SourceError(
+        f"{directory}: a directory without a profile", hint=f"a recording has {_PROFILE_NAMES[0]}"
+    )
+
+
+def _source_error(path: str, error: OSError) -> SourceError:
+    hint = None
+    if isinstance(error, FileNotFoundError):
+        hint = "whet run PROGRAM makes a recording; its profile is cpu.pb.gz"
+    return SourceError(f"{path}: {(error.strerror or str(error)).lower()}", hint=hint)
+
+
+def write_output(path: str, data: bytes) -> None:
+    """Write a report to a file named by the user.
+
+    Raises:
+        SourceError: it cannot be written.
+    """
+    try:
+        with open(path, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+class SourceReader:
+    """Finds and caches the source files that profiles name.
+
+    A name is looked up as pprof does: absolute names as they are, unless the base name of a
+    search directory is part of them; the rest in each search directory and its parents.
+    """
+
+    def __init__(self, search_path: str = "", trim_path: str = "") -> None:
+        self._trim_path = trim_path
+        self._search = (search_path or os.getcwd()).split(os.pathsep)
+        self._search_path = os.pathsep.join(self._search)
+        self._lines: dict[str, list[str]] = {}
+
+    def lines(self, path: str) -> list[str]:
+        """Return the lines of a source file, without their ends.
+
+        Raises:
+            SourceError: there is no such file.
+        """
+        if path not in self._lines:
+            self._lines[path] = _split(self._open(path))
+        return self._lines[path]
+
+    def text(self, path: str) -> str | None:
+        """Return the whole source file, or None where it cannot be read."""
+        try:
+            return "\n".join(self.lines(path)) + "\n"
+        except SourceError:
+            return None
+
+    def _open(self, path: str) -> bytes:
+        relative = trimmed_path(path, self._trim_path, self._search_path)
+        if relative.startswith("/"):
+            return _read_source(relative)
+        for directory in self._search:
+            for parent in _with_parents(directory):
+                candidate = posixpath.normpath(posixpath.join(parent, relative))
+                if os.path.isfile(candidate):
+                    return _read_source(candidate)
+        raise SourceError(f"could not find file {relative} on path {self._search_path}")
+
+
+def _read_source(path: str) -> bytes:
+    # The name comes out of a profile: a device or a pipe could keep us for ever.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise SourceError(f"open {path}: not a regular file")
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise SourceError(f"open {path}: {(error.strerror or str(error)).lower()}") from None
+    except ValueError as error:
+        raise SourceError(f"open {path!r}: {error}") from None
+
+
+def _split(data: bytes) -> list[str]:
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def _with_parents(directory: str) -> list[str]:
+    directory = posixpath.normpath(directory)
+    result = [directory]
+    while posixpath.dirname(directory) not in (directory, ""):
+        directory = posixpath.dirname(directory)
+        result.append(directory)
+    return result

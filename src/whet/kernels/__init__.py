@@ -1,0 +1,165 @@
+"""Kernels: the compiled ones where they were built, else their plain Python/NumPy twins.
+
+The only importer of `whet._native`. Kernels take and return plain arrays and know nothing of
+models. What each kernel computes is documented in `kernels.reference`, its twin; native and
+reference agree bit for bit.
+
+    decode_pprof(blocks) -> columns                                reference.pprof
+    digest_pprof(blocks) -> Digest                                 reference.digest
+    encode_pprof(columns) -> bytes
+    flat_cum(stack_start, stack, node_start, nodes, values, node_count, mask=None)
+        -> (flat, cum)                                             reference.stacks
+    edge_sums(same arguments) -> Edges(caller, callee, weight, residual, inline)
+    call_tree(stack_start, stack, node_start, nodes, mask=None)
+        -> CallTree(parent, node, sample_row)
+    tree_values(parent, sample_row, values) -> (self, total)
+    row_groups(start, cells) -> int32[rows], the same number for equal rows
+
+Twins are imported on first use: with compiled kernels a short report never loads NumPy.
+WHET_REFERENCE_KERNELS=1 in the environment leaves the compiled module unused.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+from whet.errors import FormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from whet.kernels.reference import I32, I64, CallTree, Columns, Digest, Edges, Flags
+
+
+def _compiled() -> Any:
+    if os.environ.get("WHET_REFERENCE_KERNELS", "0") not in ("", "0"):
+        return None
+    try:
+        return importlib.import_module("whet._native")
+    except ImportError:
+        return None
+
+
+native = _compiled()
+
+
+def _reference() -> Any:
+    return importlib.import_module("whet.kernels.reference")
+
+
+__all__ = [
+    "call_tree",
+    "decode_pprof",
+    "digest_pprof",
+    "edge_sums",
+    "encode_pprof",
+    "flat_cum",
+    "native",
+    "row_groups",
+    "tree_values",
+]
+
+
+def decode_pprof(blocks: Iterable[bytes]) -> Columns:
+    """Decode an uncompressed profile that arrives in blocks.
+
+    Raises:
+        FormatError: the message is malformed or inconsistent.
+    """
+    if native is None:
+        columns: Columns = _reference().decode_pprof(blocks)
+    else:
+        columns = _fed(native.PprofDecoder(), blocks)
+    return columns
+
+
+def digest_pprof(blocks: Iterable[bytes]) -> Digest:
+    """Decode an uncompressed profile to no more than a table of functions needs.
+
+    Raises:
+        FormatError: the message is malformed or inconsistent.
+    """
+    if native is None:
+        digest: Digest = _reference().digest_pprof(blocks)
+    else:
+        digest = _fed(native.DigestDecoder(), blocks)
+    return digest
+
+
+def _fed(decoder: Any, blocks: Iterable[bytes]) -> Any:
+    try:
+        for block in blocks:
+            decoder.feed(block)
+        return decoder.finish()
+    except ValueError as error:
+        message, offset = error.args
+        raise FormatError(message, offset=offset) from None
+
+
+def encode_pprof(columns: Columns) -> bytes:
+    """Encode columns as an uncompressed profile.proto message.
+
+    Raises:
+        ValueError: the columns do not fit together.
+    """
+    from whet.kernels.reference.columns import checked
+
+    encode = (native or _reference()).encode_pprof
+    message: bytes = encode(checked(columns))
+    return message
+
+
+def flat_cum(
+    stack_start: I64,
+    stack: I32,
+    node_start: I64,
+    nodes: I32,
+    values: I64,
+    node_count: int,
+    mask: Flags | None = None,
+) -> tuple[I64, I64]:
+    """Return (flat, cum), int64[node_count] each; see reference.stacks."""
+    kernel = (native or _reference()).flat_cum
+    flat, cum = kernel(stack_start, stack, node_start, nodes, values, node_count, mask)
+    return flat, cum
+
+
+def edge_sums(
+    stack_start: I64,
+    stack: I32,
+    node_start: I64,
+    nodes: I32,
+    values: I64,
+    node_count: int,
+    mask: Flags | None = None,
+) -> Edges:
+    """Return the weight of every caller-callee pair; see reference.stacks."""
+    kernel = (native or _reference()).edge_sums
+    edges: Edges = _reference().Edges(
+        *kernel(stack_start, stack, node_start, nodes, values, node_count, mask)
+    )
+    return edges
+
+
+def call_tree(
+    stack_start: I64, stack: I32, node_start: I64, nodes: I32, mask: Flags | None = None
+) -> CallTree:
+    """Return the prefix tree of all stacks from the root; see reference.stacks."""
+    kernel = (native or _reference()).call_tree
+    tree: CallTree = _reference().CallTree(*kernel(stack_start, stack, node_start, nodes, mask))
+    return tree
+
+
+def tree_values(parent: I32, sample_row: I32, values: I64) -> tuple[I64, I64]:
+    """Return (self, total) of every row of a call tree; see reference.stacks."""
+    own, total = (native or _reference()).tree_values(parent, sample_row, values)
+    return own, total
+
+
+def row_groups(start: I64, cells: I32) -> I32:
+    """Number the rows of a CSR array, equal rows alike, in order of first appearance."""
+    groups: I32 = (native or _reference()).row_groups(start, cells)
+    return groups

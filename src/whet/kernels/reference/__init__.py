@@ -1,0 +1,42 @@
+"""Plain Python/NumPy twins of the compiled kernels: oracle in tests, fallback without a compiler.
+
+Slow and plain on purpose; never imports `whet._native`.
+"""
+
+from __future__ import annotations
+
+from whet.kernels.reference.digest import Digest
+from whet.kernels.reference.digest import digest as digest_pprof
+from whet.kernels.reference.pprof import Columns
+from whet.kernels.reference.pprof import decode as decode_pprof
+from whet.kernels.reference.pprof import encode as encode_pprof
+from whet.kernels.reference.stacks import (
+    I32,
+    I64,
+    CallTree,
+    Edges,
+    Flags,
+    call_tree,
+    edge_sums,
+    flat_cum,
+    row_groups,
+    tree_values,
+)
+
+__all__ = [
+    "I32",
+    "I64",
+    "CallTree",
+    "Columns",
+    "Digest",
+    "Edges",
+    "Flags",
+    "call_tree",
+    "decode_pprof",
+    "digest_pprof",
+    "edge_sums",
+    "encode_pprof",
+    "flat_cum",
+    "row_groups",
+    "tree_values",
+]

@@ -1,0 +1,142 @@
+"""Units of measured values: families, factors, and the text form pprof gives them.
+
+Inside whet quantities are integers of a base unit (nanoseconds, bytes, counts); this
+module knows how units relate and how pprof writes a value. It holds no state and imports
+nothing. The text forms are those of pprof's `internal/measurement`, because reports are
+compared with pprof's byte by byte.
+"""
+
+from __future__ import annotations
+
+__all__ = ["format_duration", "format_percentage", "format_value", "same_family", "scale", "to_base"]
+
+# (canonical name, aliases, factor to the family's base unit)
+_Unit = tuple[str, tuple[str, ...], float]
+
+_MEMORY: list[_Unit] = [
+    ("B", ("b", "byte"), 1.0),
+    ("kB", ("kb", "kbyte", "kilobyte"), 2.0**10),
+    ("MB", ("mb", "mbyte", "megabyte"), 2.0**20),
+    ("GB", ("gb", "gbyte", "gigabyte"), 2.0**30),
+    ("TB", ("tb", "tbyte", "terabyte"), 2.0**40),
+    ("PB", ("pb", "pbyte", "petabyte"), 2.0**50),
+]
+_TIME: list[_Unit] = [
+    ("ns", ("ns", "nanosecond"), 1.0),
+    ("us", ("μs", "us", "microsecond"), 1e3),
+    ("ms", ("ms", "millisecond"), 1e6),
+    ("s", ("s", "sec", "second"), 1e9),
+    ("hrs", ("hour", "hr"), 3600e9),
+]
+_COMPUTE: list[_Unit] = [
+    ("n*GCU", ("nanogcu",), 1e-9),
+    ("u*GCU", ("microgcu",), 1e-6),
+    ("m*GCU", ("milligcu",), 1e-3),
+    ("GCU", ("gcu",), 1.0),
+    ("k*GCU", ("kilogcu",), 1e3),
+    ("M*GCU", ("megagcu",), 1e6),
+    ("G*GCU", ("gigagcu",), 1e9),
+    ("T*GCU", ("teragcu",), 1e12),
+    ("P*GCU", ("petagcu",), 1e15),
+]
+# (units, name and factor of the unit a value is shown in where none was asked for)
+_FAMILIES: list[tuple[list[_Unit], str, float]] = [
+    (_MEMORY, "B", 1.0),
+    (_TIME, "s", 1e9),
+    (_COMPUTE, "GCU", 1.0),
+]
+_BASE_NAMES = ("bytes", "nanoseconds", "gcu")
+_AUTOMATIC = ("minimum", "auto")
+_SILENT = ("count", "sample", "unit", "minimum", "auto")
+
+
+def scale(value: int, from_unit: str, to_unit: str) -> tuple[float, str]:
+    """Scale a value to another unit; return it with the unit's short name.
+
+    `to_unit` may be "minimum" or "auto": the largest unit in which the value is at least 1.
+    The name is empty where it says nothing (counts).
+    """
+    if value < 0 and value != -(2**63):
+        scaled, name = scale(-value, from_unit, to_unit)
+        return -scaled, name
+    for units, default_name, default_factor in _FAMILIES:
+        source = _find(units, from_unit)
+        if source is None:
+            continue
+        base = float(value) * source[2]
+        if to_unit in _AUTOMATIC:
+            best = _largest_fitting(units, base)
+        else:
+            best = _find(units, to_unit)
+        if best is None:
+            return base / default_factor, default_name
+        return base / best[2], best[0]
+    return float(value), "" if to_unit in _SILENT else to_unit
+
+
+def same_family(one: str, other: str) -> bool:
+    """Say whether both units measure the same thing: memory, time or compute."""
+    return any(_find(units, one) and _find(units, other) for units, _, _ in _FAMILIES)
+
+
+def _find(units: list[_Unit], name: str) -> _Unit | None:
+    name = name.lower()
+    # The length that decides is that of the bytes: "μs" has three, and loses its s.
+    if len(name.encode("utf-8", "surrogateescape")) > 2:
+        name = name.removesuffix("s")
+    return next((unit for unit in units if name in unit[1]), None)
+
+
+def _largest_fitting(units: list[_Unit], base: float) -> _Unit | None:
+    best: _Unit | None = None
+    for unit in units:
+        if base / unit[2] >= 1.0 and unit[2] >= (best[2] if best else 0.0):
+            best = unit
+    return best
+
+
+def to_base(value: int, unit: str) -> tuple[int, str]:
+    """Return a value in its family's base unit: bytes or nanoseconds; others are unchanged."""
+    for (units, _, _), base_name in zip(_FAMILIES[:2], _BASE_NAMES, strict=False):
+        source = _find(units, unit)
+        if source is not None:
+            return value * int(source[2]), base_name
+    return value, unit
+
+
+def format_value(value: int, from_unit: str, to_unit: str = "auto") -> str:
+    """Write a value with its unit as pprof does: at most two decimals, `.00` dropped."""
+    scaled, name = scale(value, from_unit, to_unit)
+    text = f"{scaled:.2f}".removesuffix(".00")
+    return "0" if text in ("0", "-0") else text + name
+
+
+def format_percentage(value: int, total: int) -> str:
+    """Write |value / total| in percent, six columns wide; 99.95..100.05 is 100%."""
+    ratio = abs(float(value) / float(total)) * 100 if total else 0.0
+    if 99.95 <= ratio <= 100.05:
+        return "  100%"
+    return f"{ratio:5.2f}%" if ratio >= 1.0 else f"{ratio:5.2g}%"
+
+
+def format_duration(nanoseconds: int) -> str:
+    """Write a duration in Go's form: `1h2m3.5s`, `1.5ms`, `0s`."""
+    sign, left = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    if left == 0:
+        return "0s"
+    if left < 10**9:
+        digits, name = next(d for d in ((6, "ms"), (3, "µs"), (0, "ns")) if left >= 10 ** d[0])
+        return f"{sign}{_decimal(left, digits)}{name}"
+    seconds, fraction = divmod(left, 10**9)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{_decimal(seconds * 10**9 + fraction, 9)}s"
+    if hours:
+        return f"{sign}{hours}h{minutes}m{text}"
+    return f"{sign}{minutes}m{text}" if minutes else f"{sign}{text}"
+
+
+def _decimal(value: int, digits: int) -> str:
+    whole, fraction = divmod(value, 10**digits)
+    text = f"{fraction:0{digits}d}".rstrip("0") if digits else ""
+    return f"{whole}.{text}" if text else str(whole)

@@ -1,0 +1,5 @@
+"""Prints the names of the modules that are loaded."""
+
+import sys
+
+print(*sorted(sys.modules))

@@ -1,0 +1,5 @@
+"""Is imported relatively."""
+
+
+def fail() -> None:
+    raise LookupError("on purpose")

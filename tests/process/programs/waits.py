@@ -1,0 +1,16 @@
+"""Says that it is ready and waits for signals; handles those that its arguments name.
+
+Writes to the descriptor: a handler that prints while print is flushing is an error of its own.
+"""
+
+import os
+import signal
+import sys
+
+for name in sys.argv[1:]:
+    signal.signal(
+        getattr(signal, name), lambda number, frame: (os.write(1, b"got %d\n" % number), sys.exit(number))
+    )
+os.write(1, b"ready\n")
+while True:
+    signal.pause()

@@ -1,0 +1,147 @@
+"""Run the tests on every Python that can be reached.
+
+    tools/run_tests.py          quick tests on this Python, then process tests on each other one
+    tools/run_tests.py --all    all tests, slow ones too; newer Pythons come from a chroot folder
+
+Other Pythons are those called python3.X on PATH or installed by pyenv, 3.11 to 3.15; each gets an
+environment of its own, .venv-3.X. The last line is the sum over all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
+CHROOT = [str(ROOT / "tools/newer_python.sh"), "run"]
+# Tests that a new interpreter can break: real programs, and both kinds of kernels.
+OTHER_PYTHON_TESTS = ("tests/process", "tests/parity")
+PROBE = (
+    "import sys, sysconfig, pathlib, ensurepip;"
+    "assert pathlib.Path(sysconfig.get_path('include'), 'Python.h').exists(), 'no headers';"
+    "print('%d.%d' % sys.version_info[:2])"
+)
+
+
+@dataclass(frozen=True)
+class Python:
+    """One interpreter to test on; `prefix` is what a command line begins with to reach it."""
+
+    version: str
+    path: str
+    prefix: tuple[str, ...] = ()
+
+
+def candidates(version: str) -> list[str]:
+    """Return paths at which this version may be."""
+    found = [path] if (path := shutil.which(f"python{version}")) else []
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found += [str(p) for p in sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True)]
+    return found
+
+
+def usable(path: str, version: str) -> bool:
+    """Say whether this is really that version and can build extension modules."""
+    done = subprocess.run([path, "-c", PROBE], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and done.stdout.strip() == version
+
+
+def find_on_this_machine(mine: str) -> list[Python]:
+    """Return the other Pythons present, and say which are not."""
+    pythons = []
+    for version in VERSIONS:
+        if version == mine:
+            continue
+        path = next((c for c in candidates(version) if usable(c, version)), None)
+        if path:
+            pythons.append(Python(version, path))
+        else:
+            print(f"python {version}: not on this machine, not tested")
+    return pythons
+
+
+def find_in_chroot(present: set[str]) -> list[Python]:
+    """Make the chroot folder if that is possible and return the Pythons that only it has."""
+    script = CHROOT[0]
+    made = subprocess.run([script, "make"], check=False, stdout=subprocess.DEVNULL)
+    if made.returncode:
+        print("newer Pythons: no chroot folder, not tested")
+        return []
+    listed = subprocess.run([script, "versions"], capture_output=True, text=True, check=True)
+    return [
+        Python(v, f"/usr/bin/python{v}", tuple(CHROOT)) for v in listed.stdout.split() if v not in present
+    ]
+
+
+def run_pytest(prefix: tuple[str, ...], binary: str, arguments: list[str]) -> Counter[str]:
+    """Run pytest, let its output through and return the counts of its closing line."""
+    command = [*prefix, binary, "-m", "pytest", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        closing = ""
+        for line in child.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            closing = line if line.strip() else closing
+    counts = Counter({word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped)", closing)})
+    errors = sum(int(n) for n in re.findall(r"(\d+) errors?", closing))
+    # 5 is pytest's "nothing collected"; any other status without a failed test is a run that broke.
+    broken = child.returncode not in (0, 5) and not counts["failed"] and not errors
+    counts["failed"] += errors + broken
+    return counts
+
+
+def test_other(python: Python, *, everything: bool) -> Counter[str]:
+    """Make this Python's environment and run in it what an interpreter can break."""
+    where = " in the chroot folder" if python.prefix else ""
+    print(f"\npython {python.version}: {python.path}{where}", flush=True)
+    venv = f".venv-{python.version}"
+    made = subprocess.run(
+        [*python.prefix, str(ROOT / "tools/make_venv.sh"), python.path, venv, "test"], check=False, cwd=ROOT
+    )
+    if made.returncode:
+        print(f"python {python.version}: environment could not be made")
+        return Counter(failed=1)
+    tests = [t for t in OTHER_PYTHON_TESTS if any((ROOT / t).glob("test_*.py"))]
+    if not tests:
+        return Counter()
+    binary = f"{venv}/bin/python"
+    return run_pytest(python.prefix, binary, [*selection(everything=everything), *tests])
+
+
+def selection(*, everything: bool) -> list[str]:
+    return ["-q"] if everything else ["-q", "-m", "not slow"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="run the tests on every Python that can be reached")
+    parser.add_argument("--all", action="store_true", help="slow tests too, and newer Pythons in a chroot")
+    everything = parser.parse_args().all
+    started = time.monotonic()
+
+    mine = "{}.{}".format(*sys.version_info)
+    print(f"python {mine}: {sys.executable}", flush=True)
+    total = run_pytest((), sys.executable, selection(everything=everything))
+    pythons = find_on_this_machine(mine)
+    if everything:
+        pythons += find_in_chroot({mine, *(p.version for p in pythons)})
+    for python in pythons:
+        total += test_other(python, everything=everything)
+
+    tested = ", ".join([mine, *(p.version for p in pythons)])
+    print(f"\ntested on Python {tested} in {time.monotonic() - started:.0f} s")
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    return 1 if total["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
