@@ -64,9 +64,9 @@ def main(argv: list[str], streams: Streams) -> int:
         return _shell(call, streams)
     if call.html:
         return _html(call, streams)
-    output = make_quick_report(call.request, call.command or _DEFAULT_COMMAND, call.config)
     for warning in call.notes:
         streams.talk(warning)
+    output = make_quick_report(call.request, call.command or _DEFAULT_COMMAND, call.config)
     if output is None:
         output = _report(call, streams)
     for warning in output.warnings:
