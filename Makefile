@@ -46,6 +46,7 @@ bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, r
 	$(BIN)/python benchmarks/startup.py $(BENCH)
 	$(BIN)/python benchmarks/prof_speed.py $(BENCH)
 	$(BIN)/python benchmarks/overhead.py $(BENCH)
+	$(BIN)/python benchmarks/slowdown.py $(BENCH)
 	$(BIN)/python benchmarks/compare_errors.py $(BENCH)
 
 fuzz: $(STAMP)  ## fuzz the codec under sanitizers for a minute

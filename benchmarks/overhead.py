@@ -1,6 +1,7 @@
 """What profiling costs the program that is profiled.
 
-    benchmarks/overhead.py [--quick] [--rounds N] [--scale S] [--only NAME,...] [--workloads NAME,...]
+    benchmarks/overhead.py [--quick] [--rounds N] [--peer-rounds N] [--scale S] [--only NAME,...]
+                           [--workloads NAME,...]
 
 Paired and interleaved: a round runs every profiler once on every workload, in random order, next to
 two bare runs; a profiler's ratio is taken within its round. The second bare run, "bare again", shows
@@ -73,12 +74,14 @@ def measure(
 def collect(options: argparse.Namespace, python: str) -> list[Reading]:
     """Run all rounds."""
     wanted = [p for p in present() if p.name.startswith(("bare", *options.only))]
+    own = [p for p in wanted if p.name.startswith(("bare", "whet"))]
     order = random.Random(1)
     readings = []
     with tempfile.TemporaryDirectory(prefix="whet-overhead-") as folder:
         for number in range(options.rounds):
+            asked = wanted if options.rounds - number <= options.peer_rounds else own
             for workload in options.workloads:
-                for profiler in order.sample(wanted, len(wanted)):
+                for profiler in order.sample(asked, len(asked)):
                     reading = measure(number, workload, profiler, python, options.scale, Path(folder))
                     readings.append(reading)
                 print(f"round {number + 1} of {options.rounds}: {workload}", flush=True)
@@ -144,6 +147,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="what profiling costs the program that is profiled")
     parser.add_argument("--quick", action="store_true", help="two rounds of small workloads, nothing written")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--peer-rounds", type=int, default=7, help="peers run in the last N rounds only: some are slow"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads; 1: 2 to 4 s each")
     parser.add_argument("--only", default="", help="profilers, by the beginning of their names")
     parser.add_argument("--workloads", default=",".join(WORKLOADS))
@@ -157,7 +163,12 @@ def main() -> None:
     readings = collect(options, prepare())
     text = tables(readings, options.workloads)
     bare = [r.work_cpu_s for r in readings if r.profiler == "bare"]
-    note = f"{options.rounds} rounds; a bare workload takes {statistics.median(bare):.1f} s of CPU time. "
+    peer_rounds = min(options.peer_rounds, options.rounds)
+    seconds = statistics.median(bare)
+    note = (
+        f"{options.rounds} rounds, peers in {peer_rounds} of them; "
+        f"a bare workload takes {seconds:.1f} s of CPU time. "
+    )
     print(text)
     if not options.quick:
         save("overhead", {"machine": machine, "readings": [asdict(r) for r in readings]})

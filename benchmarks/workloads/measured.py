@@ -2,7 +2,8 @@
 
 Times and memory are read inside the measured process, around the work alone, so that a profiler's
 start and its report at the end are not mixed into what it costs while the program runs.
-The reading goes to the file named by WHET_BENCH_RESULT, as JSON.
+The reading goes to the file named by WHET_BENCH_RESULT, as JSON. With WHET_BENCH_TURNS the work is done
+again and again instead, whenever stdin says so.
 """
 
 from __future__ import annotations
@@ -22,9 +23,20 @@ def peak_memory_bytes() -> int:
     return int(found[1]) * 1024 if found else 0
 
 
+def take_turns(work: Callable[[float], object], scale: float) -> None:
+    """Call `work(scale)` for each line that is read; answer with the seconds it took."""
+    for _ in sys.stdin:
+        begin = time.perf_counter()
+        work(scale)
+        print(time.perf_counter() - begin, flush=True)
+
+
 def measured(work: Callable[[float], object]) -> None:
     """Call `work(scale)`, with the scale from the command line, and record what it took."""
     scale = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    if "WHET_BENCH_TURNS" in os.environ:
+        take_turns(work, scale)
+        return
     wall, cpu = time.perf_counter(), time.process_time()
     work(scale)
     result = {

@@ -4,234 +4,38 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <memory>
-#include <mutex>
-#include <new>
 #include <pthread.h>
-#include <semaphore.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#include <utility>
 
 #include "codec/profile.hpp"
 #include "layout/layout.h"
-#include "probe/aggregate.hpp"
 #include "probe/code_keeper.hpp"
 #include "probe/labels.hpp"
+#include "probe/own_threads.hpp"
 #include "probe/safe_read.hpp"
-#include "probe/sample_ring.hpp"
+#include "probe/service.hpp"
+#include "probe/session.hpp"
+#include "probe/signal_handler.hpp"
 #include "probe/stack_walk.hpp"
 #include "probe/threads.hpp"
 
 namespace whet::probe {
+
+std::atomic<Session *> active_session{nullptr};
+
+Session::Session(const SamplerOptions &o, const whet_layout &layout, size_t ring_bytes)
+    : options(o), walker(layout, reinterpret_cast<uintptr_t>(&PyCode_Type)), ring(ring_bytes),
+      main_interpreter(reinterpret_cast<uintptr_t>(PyInterpreterState_Main())) {
+    sem_init(&wake, 0, 0);
+}
+
 namespace {
 
-constexpr int64_t SECOND = 1'000'000'000;
-constexpr int64_t DRAIN_INTERVAL = SECOND / 10;
-constexpr int DRAINS_PER_RESCAN = 10;
 constexpr size_t SMALL_RING = size_t{1} << 20, LARGE_RING = size_t{1} << 23;
 
-// What the signal handler writes. Only additions, so relaxed atomics do.
-struct HandlerCounters {
-    std::atomic<uint64_t> signals{0}, dropped{0}, strangers{0}, unguarded{0};
-    std::atomic<int64_t> handler_ns{0}, dropped_cpu_ns{0};
-};
-std::atomic<int> handlers_running{0};
-
-struct Session {
-    Session(const SamplerOptions &o, const whet_layout &layout, size_t ring_bytes)
-        : options(o), walker(layout, reinterpret_cast<uintptr_t>(&PyCode_Type)), ring(ring_bytes) {
-        sem_init(&wake, 0, 0);
-    }
-
-    SamplerOptions options;
-    StackWalker walker;
-    SampleRing ring;
-    uintptr_t main_interpreter = reinterpret_cast<uintptr_t>(PyInterpreterState_Main());
-    HandlerCounters counters;
-    sem_t wake;
-    std::atomic<bool> stopping{false};
-
-    std::mutex mutex; // guards aggregate and the consumer end of the ring; see Locked
-    Aggregate aggregate;
-
-    pthread_t service{}, ticker{};
-    bool has_service = false, has_ticker = false, wants_ticker = false;
-    std::atomic<pid_t> service_tid{0}, ticker_tid{0};
-    std::atomic<int64_t> service_cpu_ns{0}, ticker_cpu_ns{0};
-
-    struct sigaction signal_before{};
-    int signal = 0;
-    std::atomic<uint64_t> signal_changes{0};
-    int64_t started_wall_ns = 0, started_mono_ns = 0, stopped_mono_ns = 0;
-    int64_t started_cpu_ns = 0, stopped_cpu_ns = 0;
-};
-
-std::atomic<Session *> active{nullptr}; // what the handler sees
-Session *last = nullptr;                // under the GIL: running or stopped, for reading
-
-pid_t own_tid() { return static_cast<pid_t>(syscall(SYS_gettid)); }
-
-// ---- the signal handler -------------------------------------------------------------------
-
-struct Taken {
-    uint32_t flags = 0;
-    uint32_t frames = 0;
-    uintptr_t leaf = 0;
-};
-
-// First walk: find a leaf from which the whole stack can be read, and count the frames.
-Taken measure_stack(const Session &s, const Reader &reader, uintptr_t tstate) {
-    Taken taken;
-    if (!tstate) {
-        taken.flags = RECORD_NATIVE;
-        return taken;
-    }
-    uintptr_t interpreter;
-    if (!reader.word(&interpreter, tstate + s.walker.layout().tstate_interp)) {
-        taken.flags = RECORD_REJECTED;
-        return taken;
-    }
-    if (interpreter != s.main_interpreter) {
-        taken.flags = RECORD_FOREIGN;
-        return taken;
-    }
-    auto count = [&](uintptr_t leaf) {
-        taken.frames = 0;
-        taken.leaf = leaf;
-        return s.walker.walk(reader, leaf, s.options.max_frames, [&](const Frame &) { ++taken.frames; });
-    };
-    bool readable;
-    uintptr_t leaf = s.walker.leaf(reader, tstate, &readable);
-    Walk result = readable ? count(leaf) : Walk::rejected;
-    if (result == Walk::rejected) {
-        if (uintptr_t caller = s.walker.leaf_before(reader, tstate))
-            result = count(caller);
-    }
-    if (result == Walk::rejected) {
-        taken.frames = 0;
-        taken.flags = RECORD_REJECTED;
-    } else if (result == Walk::empty) {
-        taken.flags = RECORD_NATIVE;
-    } else if (result == Walk::truncated) {
-        taken.flags = RECORD_TRUNCATED;
-    }
-    return taken;
-}
-
-void take_sample(Session &s, ThreadSlot *slot, int64_t cpu_ns) {
-    bool guarded = fault_guard_is_ours();
-    if (!guarded)
-        s.counters.unguarded.fetch_add(1, std::memory_order_relaxed);
-    Reader reader(guarded);
-    // Reads one pthread-specific value (3.11-3.14) or thread-local variable (3.15).
-    auto tstate = reinterpret_cast<uintptr_t>(PyGILState_GetThisThreadState());
-    Taken taken = measure_stack(s, reader, tstate);
-    size_t bytes = Record::size_for(taken.frames);
-    Record *record = s.ring.reserve(bytes);
-    if (!record) {
-        s.counters.dropped.fetch_add(1, std::memory_order_relaxed);
-        s.counters.dropped_cpu_ns.fetch_add(cpu_ns, std::memory_order_relaxed);
-        sem_post(&s.wake);
-        return;
-    }
-    record->flags = taken.flags;
-    record->thread_slot = static_cast<uint32_t>(slot - ThreadTable::instance().slots());
-    record->thread_serial = slot->serial;
-    record->label_set = tstate && !(taken.flags & RECORD_FOREIGN)
-                            ? labels_current(s.walker.layout(), reader, tstate)
-                            : NO_LABELS;
-    record->frame_count = taken.frames;
-    record->cpu_ns = cpu_ns;
-    // Second walk: the stack is the same, this thread has done nothing in between.
-    if (taken.frames) {
-        Frame *to = record->frames();
-        s.walker.walk(reader, taken.leaf, taken.frames, [&](const Frame &frame) { *to++ = frame; });
-    }
-    s.ring.commit(record, bytes);
-    bool first = slot->samples.fetch_add(1, std::memory_order_relaxed) == 0;
-    if (first || s.ring.filling())
-        sem_post(&s.wake);
-}
-
-void on_signal(int, siginfo_t *info, void *) {
-    int saved_errno = errno;
-    handlers_running.fetch_add(1);
-    Session *s = active.load();
-    auto *slot = static_cast<ThreadSlot *>(info->si_value.sival_ptr);
-    bool by_timer = info->si_code == SI_TIMER;
-    ThreadTable &table = ThreadTable::instance();
-    if (s && (by_timer || info->si_code == SI_QUEUE) && table.owns(slot) &&
-        slot->state.load(std::memory_order_acquire) == SlotState::live && slot->tid == own_tid()) {
-        int64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        int64_t used = begin - slot->charged_until_ns;
-        // Timer and ticker may both be due; one sample is enough.
-        bool due = used >= table.plan().period_ns / 4;
-        if (due)
-            take_sample(*s, slot, used);
-        if (by_timer)
-            table.arm(slot);
-        int64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        // The handler's own time is charged to nobody.
-        if (due)
-            slot->charged_until_ns = end;
-        s->counters.signals.fetch_add(1, std::memory_order_relaxed);
-        s->counters.handler_ns.fetch_add(end - begin, std::memory_order_relaxed);
-    } else if (s) {
-        s->counters.strangers.fetch_add(1, std::memory_order_relaxed);
-    }
-    handlers_running.fetch_sub(1);
-    errno = saved_errno;
-}
-
-// ---- the signal -----------------------------------------------------------------------------
-
-bool is_ours(const struct sigaction &action) {
-    return (action.sa_flags & SA_SIGINFO) && action.sa_sigaction == on_signal;
-}
-
-// SIGURG first: its default action is to be ignored, so a late signal can hurt nobody, not even
-// across exec. SIGPROF stays free for programs that use it themselves.
-int free_signal() {
-    std::vector<int> candidates{SIGURG, SIGPROF};
-    for (int s = SIGRTMAX; s > SIGRTMIN + 4; --s)
-        candidates.push_back(s);
-    for (int signal : candidates) {
-        struct sigaction now{};
-        if (sigaction(signal, nullptr, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
-            now.sa_handler == SIG_DFL)
-            return signal;
-    }
-    return 0;
-}
-
-bool take_signal(Session &s) {
-    s.signal = free_signal();
-    if (!s.signal)
-        return false;
-    struct sigaction ours{};
-    ours.sa_sigaction = on_signal;
-    ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-    sigemptyset(&ours.sa_mask);
-    return sigaction(s.signal, &ours, &s.signal_before) == 0;
-}
-
-void give_signal_back(Session &s) {
-    struct sigaction now{};
-    if (sigaction(s.signal, nullptr, &now) != 0 || !is_ours(now))
-        return;
-    // Ignoring a signal discards the pending ones in all threads.
-    struct sigaction ignore{};
-    ignore.sa_handler = SIG_IGN;
-    sigaction(s.signal, &ignore, nullptr);
-    sigaction(s.signal, &s.signal_before, nullptr);
-}
+Session *last = nullptr; // under the GIL: running or stopped, for reading
 
 TimerPlan plan_for(const SamplerOptions &options, int signal) {
     timespec tick{};
@@ -244,246 +48,6 @@ TimerPlan plan_for(const SamplerOptions &options, int signal) {
     return plan;
 }
 
-// ---- service thread: drains, resolves, watches ------------------------------------------------
-
-void drain(Session &s) {
-    std::lock_guard lock(s.mutex);
-    s.ring.consume([&](const Record &record) { s.aggregate.add(record); });
-}
-
-// Holds the session's mutex, taken by a thread that has the GIL without ever waiting with it.
-class Locked {
-  public:
-    explicit Locked(Session &s) : mutex_(s.mutex) {
-        if (mutex_.try_lock())
-            return;
-        Py_BEGIN_ALLOW_THREADS;
-        mutex_.lock();
-        Py_END_ALLOW_THREADS;
-    }
-    ~Locked() { mutex_.unlock(); }
-    Locked(const Locked &) = delete;
-    Locked &operator=(const Locked &) = delete;
-
-  private:
-    std::mutex &mutex_;
-};
-
-// With the GIL: everything that is in the ring becomes part of the aggregate. The collector is
-// off meanwhile: a finalizer run from an allocation of ours could come back here.
-void drain_and_resolve(Session &s) {
-    uint64_t consumed;
-    int collecting = PyGC_Disable();
-    {
-        Locked lock(s);
-        s.ring.consume([&](const Record &record) { s.aggregate.add(record); });
-        s.aggregate.resolve();
-        consumed = s.ring.tail();
-    }
-    if (collecting)
-        PyGC_Enable();
-    code_keeper_release(consumed);
-}
-
-// The program took our signal for itself: leave it to them and go on with another one.
-void keep_signal(Session &s) {
-    struct sigaction now{};
-    if (sigaction(s.signal, nullptr, &now) != 0 || is_ours(now))
-        return;
-    TimerPlan plan = ThreadTable::instance().plan();
-    ThreadTable::instance().close();
-    s.signal_changes.fetch_add(1);
-    if (!take_signal(s))
-        return;
-    plan.signal = s.signal;
-    ThreadTable::instance().open(plan);
-}
-
-bool unresolved(Session &s) {
-    std::lock_guard lock(s.mutex);
-    return s.aggregate.has_unresolved();
-}
-
-// How many threads the process has, give or take a constant: a cheap sign that one came by another
-// way than the redirected pthread_create (libraries loaded later have their own entry for it).
-nlink_t process_threads() {
-    struct stat status{};
-    return stat("/proc/self/task", &status) == 0 ? status.st_nlink : 0;
-}
-
-// The service thread's own Python thread state, made when it is first needed.
-class ServicePython {
-  public:
-    void enter() {
-        if (tstate_)
-            PyEval_RestoreThread(tstate_);
-        else
-            gil_ = PyGILState_Ensure();
-    }
-    void leave() { tstate_ = PyEval_SaveThread(); }
-    ~ServicePython() {
-        if (!tstate_)
-            return;
-        PyEval_RestoreThread(tstate_);
-        PyGILState_Release(gil_);
-    }
-
-  private:
-    PyThreadState *tstate_ = nullptr;
-    PyGILState_STATE gil_{};
-};
-
-void *service_main(void *data) {
-    auto &s = *static_cast<Session *>(data);
-    prctl(PR_SET_NAME, "whet-service");
-    s.service_tid.store(own_tid());
-    ThreadTable::instance().exclude(own_tid());
-    ServicePython python;
-    const int64_t cpu_before_ns = s.service_cpu_ns.load(); // of threads before a pause
-    int drains = 0;
-    nlink_t threads = 0;
-    while (!s.stopping.load(std::memory_order_acquire)) {
-        timespec until{};
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += DRAIN_INTERVAL;
-        if (until.tv_nsec >= SECOND)
-            until.tv_sec += 1, until.tv_nsec -= SECOND;
-        sem_clockwait(&s.wake, CLOCK_MONOTONIC, &until);
-        while (sem_trywait(&s.wake) == 0) {
-        }
-        if (s.stopping.load(std::memory_order_acquire))
-            break;
-        drain(s);
-        if (unresolved(s) || code_keeper_has_work()) {
-            python.enter();
-            drain_and_resolve(s);
-            python.leave();
-        }
-        bool time_to_look = ++drains % DRAINS_PER_RESCAN == 0;
-        if (nlink_t now = process_threads(); now != threads || time_to_look) {
-            threads = now;
-            ThreadTable::instance().rescan();
-        }
-        if (time_to_look) {
-            ThreadTable::instance().recycle();
-            keep_signal(s);
-        }
-        s.service_cpu_ns.store(cpu_before_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
-    }
-    s.service_cpu_ns.store(cpu_before_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
-    return nullptr;
-}
-
-// ---- ticker thread: rates above the kernel's tick ---------------------------------------------
-
-void send_tick(const TimerPlan &plan, ThreadSlot &slot) {
-    siginfo_t info{};
-    info.si_signo = plan.signal;
-    info.si_code = SI_QUEUE;
-    info.si_pid = getpid();
-    info.si_uid = getuid();
-    info.si_value.sival_ptr = &slot;
-    syscall(SYS_rt_tgsigqueueinfo, getpid(), slot.tid, plan.signal, &info);
-}
-
-// Signal the threads that have been running since the last tick. A thread that is blocked is
-// left alone: a sample taken while it waits would blame the wait for the work before it.
-void tick(ThreadTable &table, int64_t elapsed_ns, uint64_t round) {
-    for (size_t i = 0; i < table.high_water(); ++i) {
-        ThreadSlot &slot = table.slots()[i];
-        if (slot.state.load(std::memory_order_acquire) != SlotState::live)
-            continue;
-        // Threads that have slept for long are looked at less often.
-        if (slot.idle_ticks > 64 && (round + i) % 16 != 0)
-            continue;
-        int64_t cpu = clock_ns(slot.clock);
-        int64_t used = cpu - slot.ticked_cpu_ns;
-        slot.ticked_cpu_ns = cpu;
-        if (used <= 0) {
-            ++slot.idle_ticks;
-        } else {
-            bool was_idle = slot.idle_ticks > 64;
-            slot.idle_ticks = 0;
-            if (!was_idle && used * 2 >= elapsed_ns)
-                send_tick(table.plan(), slot);
-        }
-    }
-}
-
-void *ticker_main(void *data) {
-    auto &s = *static_cast<Session *>(data);
-    prctl(PR_SET_NAME, "whet-ticker");
-    prctl(PR_SET_TIMERSLACK, 1UL);
-    ThreadTable &table = ThreadTable::instance();
-    s.ticker_tid.store(own_tid());
-    table.exclude(own_tid());
-    const int64_t cpu_before_ns = s.ticker_cpu_ns.load();
-    uint64_t random = static_cast<uint64_t>(clock_ns(CLOCK_MONOTONIC)) | 1;
-    int64_t before = clock_ns(CLOCK_MONOTONIC), due = before;
-    for (uint64_t round = 0; !s.stopping.load(std::memory_order_acquire); ++round) {
-        double jitter = 0.75 + 0.5 * draw(&random);
-        due += static_cast<int64_t>(jitter * static_cast<double>(table.plan().period_ns));
-        timespec until{due / SECOND, due % SECOND};
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
-        int64_t now = clock_ns(CLOCK_MONOTONIC);
-        tick(table, now - before, round);
-        before = now;
-        due = std::max(due, now - table.plan().period_ns);
-        if (round % 64 == 0)
-            s.ticker_cpu_ns.store(cpu_before_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID),
-                                  std::memory_order_relaxed);
-    }
-    s.ticker_cpu_ns.store(cpu_before_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
-    return nullptr;
-}
-
-// Start one of our own threads: no signal is ever delivered to it.
-bool start_thread(pthread_t *thread, void *(*routine)(void *), Session *s) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 512 * 1024);
-    bool ok = pthread_create(thread, &attributes, routine, s) == 0;
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return ok;
-}
-
-// With the GIL: start those of our threads that do not run.
-bool start_own_threads(Session &s) {
-    s.stopping.store(false, std::memory_order_release);
-    if (!s.has_service)
-        s.has_service = start_thread(&s.service, service_main, &s);
-    if (!s.has_ticker && s.wants_ticker)
-        s.has_ticker = start_thread(&s.ticker, ticker_main, &s);
-    return s.has_service && s.has_ticker == s.wants_ticker;
-}
-
-// A joined thread is in the kernel's books for some microseconds more.
-void wait_until_gone(pid_t tid) {
-    const int64_t give_up = clock_ns(CLOCK_MONOTONIC) + SECOND / 10;
-    while (tid && syscall(SYS_tgkill, getpid(), tid, 0) == 0 && clock_ns(CLOCK_MONOTONIC) < give_up)
-        sched_yield();
-}
-
-// With the GIL, which is given up meanwhile: end our threads and wait until they are gone.
-void end_own_threads(Session &s) {
-    bool service = std::exchange(s.has_service, false), ticker = std::exchange(s.has_ticker, false);
-    s.stopping.store(true, std::memory_order_release);
-    sem_post(&s.wake);
-    Py_BEGIN_ALLOW_THREADS;
-    if (service)
-        pthread_join(s.service, nullptr);
-    if (ticker)
-        pthread_join(s.ticker, nullptr);
-    wait_until_gone(s.service_tid.exchange(0));
-    wait_until_gone(s.ticker_tid.exchange(0));
-    Py_END_ALLOW_THREADS;
-    ThreadTable::instance().include_all();
-}
-
 // ---- fork -------------------------------------------------------------------------------------
 
 // No sample is taken while fork copies the process (old kernels restart fork on every signal).
@@ -492,7 +56,7 @@ thread_local sigset_t mask_before_fork __attribute__((tls_model("initial-exec"))
 void before_fork() {
     sigset_t ours;
     sigemptyset(&ours);
-    if (Session *s = active.load())
+    if (Session *s = active_session.load())
         sigaddset(&ours, s->signal);
     pthread_sigmask(SIG_BLOCK, &ours, &mask_before_fork);
 }
@@ -502,7 +66,7 @@ void after_fork_in_parent() { pthread_sigmask(SIG_SETMASK, &mask_before_fork, nu
 // The child is not measured: timers do not survive fork, and neither do our threads. Everything
 // is put back as it was; the parent's session is left where it lies.
 void after_fork_in_child() {
-    if (Session *s = active.exchange(nullptr)) {
+    if (Session *s = active_session.exchange(nullptr)) {
         ThreadTable::instance().forget_after_fork();
         code_keeper_forget_after_fork();
         give_signal_back(*s);
@@ -544,10 +108,10 @@ void code_freed(uintptr_t code) {
 
 } // namespace
 
-bool sampler_running() { return active.load() != nullptr; }
+bool sampler_running() { return active_session.load() != nullptr; }
 
 std::string sampler_start(const SamplerOptions &options) {
-    if (active.load())
+    if (active_session.load())
         return "a CPU recording is running in this process already";
     const char *reason;
     const whet_layout *layout = whet_layout_get(&reason);
@@ -577,7 +141,7 @@ std::string sampler_start(const SamplerOptions &options) {
     now.started_wall_ns = clock_ns(CLOCK_REALTIME);
     now.started_mono_ns = clock_ns(CLOCK_MONOTONIC);
     now.started_cpu_ns = process_cpu_ns();
-    active.store(&now);
+    active_session.store(&now);
     code_keeper_install(ring_head, code_freed);
     TimerPlan plan = plan_for(options, now.signal);
     ThreadTable::instance().open(plan);
@@ -589,17 +153,16 @@ std::string sampler_start(const SamplerOptions &options) {
 }
 
 void sampler_stop() {
-    Session *s = active.load();
+    Session *s = active_session.load();
     if (!s)
         return;
     ThreadTable::instance().close();
     s->stopped_mono_ns = clock_ns(CLOCK_MONOTONIC);
     s->stopped_cpu_ns = process_cpu_ns();
-    active.store(nullptr);
+    active_session.store(nullptr);
     end_own_threads(*s);
     Py_BEGIN_ALLOW_THREADS;
-    while (handlers_running.load() != 0)
-        sched_yield();
+    wait_for_handlers();
     Py_END_ALLOW_THREADS;
     give_signal_back(*s);
     fault_guard_remove();
@@ -608,12 +171,12 @@ void sampler_stop() {
 }
 
 void sampler_pause_threads() {
-    if (Session *s = active.load())
+    if (Session *s = active_session.load())
         end_own_threads(*s);
 }
 
 void sampler_resume_threads() {
-    if (Session *s = active.load())
+    if (Session *s = active_session.load())
         start_own_threads(*s);
 }
 
@@ -621,7 +184,7 @@ std::string sampler_profile(const std::vector<std::string> &comments) {
     Session *s = last;
     if (!s)
         return {};
-    if (active.load() == s)
+    if (active_session.load() == s)
         drain_and_resolve(*s);
     Profile profile;
     {
@@ -657,7 +220,7 @@ std::map<std::string, double> sampler_statistics() {
     Session *s = last;
     if (!s)
         return {};
-    if (active.load() == s)
+    if (active_session.load() == s)
         drain_and_resolve(*s);
     Locked lock(*s);
     const Totals &t = s->aggregate.totals();

@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("whet.cli.run", "run a program, record it and show its biggest boxes"),
     "prof": ("whet.cli.prof", "analyze profiles (every report of `go tool pprof`)"),
+    "lock": ("whet.cli.lock", "run one measurement at a time on this machine"),
 }
 
 USAGE_STATUS = 2

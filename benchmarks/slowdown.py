@@ -1,0 +1,139 @@
+"""How much slower a program runs while whet records it.
+
+    benchmarks/slowdown.py [--quick] [--launches N] [--rounds N] [--workloads NAME,...]
+
+A whole run beside a whole run (overhead.py) cannot tell 1.00 from 1.03 on a machine whose speed itself
+changes by more within seconds. Here the same workload runs in several processes at a time that take turns
+of about a twentieth of a second: bare, bare again, and under `whet run` at each rate. A round gives each one
+turn, in random order; its ratio is that of turns next to each other. A launch starts all processes anew, so
+that where code and data happen to lie in memory is averaged too. What is shown is the median over launches of
+the median over rounds, and its 95 % interval (bootstrap over launches and rounds).
+
+The processes that wait for their turn sleep; whet's own thread works on then, so a part of what it does with
+samples falls outside the turns. overhead.py holds that too, in its table of CPU time.
+Writes results/slowdown.json and the table in README.md (not with --quick).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from machine import HERE, describe_machine, machine_line, publish, save
+from overhead import TITLES, WORKLOADS
+from profilers import PROFILERS, prepare
+
+ROWS = ("bare", "bare again", "whet, 100 Hz", "whet, 1 kHz")
+# Of a workload's full size: about 0.05 s of it.
+TURN_SCALE = 0.025
+WARM_UP_ROUNDS = 2
+
+# From row to launches to rounds.
+Ratios = dict[str, list[list[float]]]
+
+
+@contextmanager
+def player(row: str, workload: str, python: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start one process that runs `workload` turn by turn."""
+    wrap = next(profiler.wrap for profiler in PROFILERS if profiler.name == row)
+    script = [str(HERE / "workloads" / f"{workload}.py"), str(TURN_SCALE)]
+    environment = {**os.environ, "WHET_BENCH_TURNS": "1", "PYTHONHASHSEED": "0"}
+    command = wrap(python, str(folder / row.replace(", ", "-").replace(" ", "-")), script)
+    with (
+        open(folder / "log", "ab") as log,
+        subprocess.Popen(
+            command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def take_turn(process: subprocess.Popen[str]) -> float:
+    """Let one process work; return the seconds that took."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit("a measured process ended early")
+    return float(line)
+
+
+def launch(workload: str, python: str, rounds: int, order: random.Random) -> dict[str, list[float]]:
+    """Start all processes, play all rounds, and return each row's ratios to the bare process."""
+    ratios: dict[str, list[float]] = {row: [] for row in ROWS[1:]}
+    with tempfile.TemporaryDirectory(prefix="whet-slowdown-") as folder, ExitStack() as stack:
+        players = {row: stack.enter_context(player(row, workload, python, Path(folder))) for row in ROWS}
+        for number in range(WARM_UP_ROUNDS + rounds):
+            seconds = {row: take_turn(players[row]) for row in order.sample(ROWS, len(ROWS))}
+            if number >= WARM_UP_ROUNDS:
+                for row, found in ratios.items():
+                    found.append(seconds[row] / seconds["bare"])
+    return ratios
+
+
+def centre(launches: list[list[float]]) -> float:
+    return statistics.median(statistics.median(rounds) for rounds in launches)
+
+
+def interval(launches: list[list[float]], order: random.Random) -> tuple[float, float]:
+    """Return the 95 % interval of `centre`: launches are drawn anew, and rounds within them."""
+    drawn = sorted(
+        centre([order.choices(rounds, k=len(rounds)) for rounds in order.choices(launches, k=len(launches))])
+        for _ in range(1000)
+    )
+    return drawn[25], drawn[974]
+
+
+def table(found: dict[str, Ratios]) -> str:
+    """Return the table as Markdown."""
+    titles = [dict(zip(WORKLOADS, TITLES, strict=True))[workload] for workload in found]
+    lines = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    order = random.Random(1)
+    for row in ROWS[1:]:
+        cells = []
+        for ratios in found.values():
+            low, high = interval(ratios[row], order)
+            cells.append(f"{centre(ratios[row]):.3f} ({low:.3f}–{high:.3f})")
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(["**Wall time of a turn, ratio to bare: median and its 95 % interval**", "", *lines])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="how much slower a program runs while whet records it")
+    parser.add_argument("--quick", action="store_true", help="few turns, nothing written")
+    parser.add_argument("--launches", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--workloads", default=",".join(WORKLOADS))
+    options = parser.parse_args()
+    launches, rounds = (2, 10) if options.quick else (options.launches, options.rounds)
+
+    machine = describe_machine()
+    python = prepare()
+    order = random.Random(1)
+    found: dict[str, Ratios] = {name: {row: [] for row in ROWS[1:]} for name in options.workloads.split(",")}
+    for number in range(launches):
+        for workload, ratios in found.items():
+            for row, values in launch(workload, python, rounds, order).items():
+                ratios[row].append(values)
+            print(f"launch {number + 1} of {launches}: {workload}", flush=True)
+    text = table(found)
+    print(text)
+    if not options.quick:
+        save("slowdown", {"machine": machine, "ratios": found})
+        note = f"{launches} launches of {rounds} rounds. "
+        publish("slowdown", f"{text}\n\n{note}{machine_line(machine)}")
+
+
+if __name__ == "__main__":
+    main()
