@@ -8,10 +8,13 @@ Specification: CPython, Lib/profiling/sampling/jsonl_collector.py.
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from whet.errors import FormatError
+from whet.formats.packed import unpacked_blocks
 from whet.formats.text import (
     as_integer,
     as_list,
@@ -20,12 +23,11 @@ from whet.formats.text import (
     decode_json,
     fail_at_line,
     lines,
-    unpacked,
 )
 from whet.model.builder import ProfileBuilder
 from whet.model.profile import Profile
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_blocks"]
 
 _MAX_FRAMES = 10_000  # making stacks takes time quadratic in frames
 _NS_PER_US = 1000
@@ -50,13 +52,18 @@ class _Segment:
 
 
 def decode(data: bytes) -> Profile:
-    """Decode a JSONL profile.
+    """Decode a JSONL profile, packed with gzip or not; see `decode_blocks`."""
+    return decode_blocks(unpacked_blocks(io.BytesIO(data)))
+
+
+def decode_blocks(blocks: Iterable[bytes]) -> Profile:
+    """Decode a JSONL profile that arrives in blocks.
 
     Raises:
         FormatError: a record is damaged or the end record is missing; the error names the line.
     """
     tables = _Tables()
-    for number, text in lines(unpacked(data)):
+    for number, text in lines(blocks):
         if text.strip():
             record = as_object(
                 decode_json(text.encode("utf-8", "surrogateescape"), line=number), f"line {number}"

@@ -10,6 +10,8 @@ and gecko-profile-format.md.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from whet._version import __version__
@@ -69,12 +71,11 @@ def decode(data: bytes) -> Profile:
         labels = [("thread", str(thread.get("name", "")))] if len(threads) > 1 else []
         kinds = types if own is not None else _types(thread, where)
         columns = [types.index(kind) for kind in kinds]
-        reader = _Thread(builder, thread, shared, where)
-        for stack, weight in reader.samples():
-            cells = [0] * len(types)
+        label_set, cells = builder.label_set(labels), [0] * len(types)
+        for stack, weight in _Thread(builder, thread, shared, where).samples():
             for column, value in zip(columns, _values(kinds, weight, interval_ns, where), strict=True):
                 cells[column] = value
-            builder.sample(stack, cells, labels)
+            builder.add(stack, cells, label_set)
     return builder.build()
 
 
@@ -147,34 +148,38 @@ class _Thread:
         self._builder, self._thread, self._shared, self._where = builder, thread, shared, where
         strings = thread.get("stringArray") or thread.get("stringTable") or shared.get("stringArray")
         self._strings = as_list(strings, f"{where}.stringArray")
-        self._prefix = self._column("stackTable", "prefix")
-        self._frame = self._column("stackTable", "frame")
-        if len(self._prefix) != len(self._frame):
-            raise FormatError(f"{where}.stackTable has columns of different lengths")
-        self._rows = self._frame_rows()
-        self._stacks: dict[int, list[int]] = {}
+        self._prefix, self._frame = self._stack_table()
+        self._stacks: dict[int, int] = {}
 
-    def samples(self) -> list[tuple[list[int], Any]]:
-        """Return (stack leaf first, weight) of each sample that has a stack."""
+    def samples(self) -> Iterator[tuple[int, Any]]:
+        """Yield (the builder's number of the stack, weight) of each sample that has a stack."""
         stack, weight = self._column("samples", "stack"), self._column("samples", "weight", needed=False)
         if weight and len(weight) != len(stack):
             raise FormatError(f"{self._where}.samples has columns of different lengths")
-        pairs = zip(stack, weight or [1] * len(stack), strict=True)
-        return [(self._stack(leaf), amount) for leaf, amount in pairs if leaf is not None]
+        for leaf, amount in zip(stack, weight or itertools.repeat(1, len(stack)), strict=True):
+            if leaf is not None:
+                number = self._stacks.get(leaf) if type(leaf) is int else None
+                yield self._stack(leaf) if number is None else number, amount
 
-    def _stack(self, leaf: Any) -> list[int]:
-        index = self._index(leaf, len(self._frame), "samples.stack")
-        if index not in self._stacks:
-            rows, at = [], index
-            while True:
-                frame = self._index(self._frame[at], len(self._rows), "stackTable.frame")
-                rows.append(self._rows[frame])
-                if self._prefix[at] is None:
-                    break
-                # A prefix always comes earlier in the table, so the walk ends.
-                at = self._index(self._prefix[at], at, "stackTable.prefix")
-            self._stacks[index] = rows
-        return self._stacks[index]
+    def _stack(self, leaf: Any) -> int:
+        at: int | None = self._index(leaf, len(self._frame), "samples.stack")
+        rows = []
+        while at is not None:
+            rows.append(self._frame[at])
+            at = self._prefix[at]
+        number = self._stacks[leaf] = self._builder.stack(rows)
+        return number
+
+    def _stack_table(self) -> tuple[list[int | None], list[int]]:
+        """Return each stack's prefix, which always comes earlier in the table, and location row."""
+        prefix, frame = self._column("stackTable", "prefix"), self._column("stackTable", "frame")
+        if len(prefix) != len(frame):
+            raise FormatError(f"{self._where}.stackTable has columns of different lengths")
+        rows = self._frame_rows()
+        for at, before in enumerate(prefix):
+            if before is not None:
+                self._index(before, at, "stackTable.prefix")
+        return prefix, [rows[self._index(f, len(rows), "stackTable.frame")] for f in frame]
 
     def _frame_rows(self) -> list[int]:
         table = self._table("frameTable")

@@ -1,6 +1,6 @@
-"""What memray exports: csv and gprof2dot, statistics, pages.
+"""What memray exports as JSON and as pages: gprof2dot, statistics, flame graphs, tables.
 
-`transform csv` has everything (allocator and thread become labels); `transform gprof2dot` has
+`transform csv`, which has everything, is a codec of its own; `transform gprof2dot` has
 sizes and functions without lines; `stats --json` has only its biggest places, one frame each,
 which a comment says; pages of flame graphs have a tree, pages of tables only places. `transform
 speedscope` is read by the codec of that format; the binary capture is memray's own affair.
@@ -9,7 +9,6 @@ Formats: github.com/bloomberg/memray, src/memray/reporters.
 
 from __future__ import annotations
 
-import csv
 import html
 import re
 from typing import Any
@@ -21,8 +20,6 @@ from whet.formats.text import (
     as_object,
     as_text,
     decode_json,
-    fail_at_line,
-    lines,
     unpacked,
 )
 from whet.model.builder import ProfileBuilder
@@ -31,7 +28,6 @@ from whet.model.profile import Profile
 __all__ = ["decode"]
 
 _TYPES = [("objects", "count"), ("space", "bytes")]
-_HEADER = "allocator,num_allocations,size,tid,thread_name,stack_trace"
 _PAGE_DATA = re.compile(rb"const packed_data = ([\[{].*[\]}]);?[ \t\r]*$", re.MULTILINE)
 _NODE_COLUMNS = ("function", "filename", "lineno", "n_allocations", "value")
 _PLACE = re.compile(r"(.*?):(.*):(\d{1,18})", re.DOTALL)
@@ -46,44 +42,8 @@ def decode(data: bytes) -> Profile:
     data = unpacked(data)
     if data.lstrip().startswith(b"<"):
         return _decode_page(data)
-    if not data.lstrip().startswith(b"{"):
-        return _decode_csv(data)
     document = as_object(decode_json(data), "the document")
     return _decode_events(document) if "events" in document else _decode_stats(document)
-
-
-def _decode_csv(data: bytes) -> Profile:
-    builder = ProfileBuilder(_TYPES)
-    places: dict[str, int] = {}
-    for number, text in lines(data):
-        if number == 1 and text.strip() != _HEADER:
-            fail_at_line(1, f"not memray's header {_HEADER}")
-        if number == 1 or not text:
-            continue
-        try:
-            fields = next(csv.reader([text], strict=True))
-        except (csv.Error, StopIteration) as error:
-            fail_at_line(number, f"not CSV ({error})")
-        if len(fields) != 6:
-            fail_at_line(number, f"{len(fields)} fields instead of 6")
-        allocator, count, size, tid, _, trace = fields
-        stack = [_place(builder, places, part, number) for part in trace.split("|")] if trace else []
-        labels = [("allocator", allocator), ("thread", tid)]
-        builder.sample(stack, [_integer(count, number), _integer(size, number)], labels)
-    return builder.build()
-
-
-def _place(builder: ProfileBuilder, places: dict[str, int], text: str, number: int) -> int:
-    if text not in places:
-        name, file, line = [*text.rsplit(";", 2), "", "0"][:3]
-        places[text] = builder.frame(name, file, _integer(line, number))
-    return places[text]
-
-
-def _integer(text: str, number: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        fail_at_line(number, f"{text[:40]!r} is not a number")
-    return int(text)
 
 
 def _decode_events(document: dict[str, Any]) -> Profile:

@@ -17,6 +17,7 @@ from whet.model.profile import Profile
 __all__ = ["decode"]
 
 _NS_PER_US = 1000
+_MAX_DEPTH = 1 << 20  # a repeated stack may be repeated, too: two bytes could stand for any depth
 _TYPES = {
     "wall": [("wall", "nanoseconds")],
     "cpu": [("cpu", "nanoseconds")],
@@ -134,6 +135,8 @@ class _Reader:
         """Put the last stack of this thread below the frames so far."""
         if self._stack is not None:
             self._stack[:0] = self._last.get((self._process, self._thread), [])
+            if len(self._stack) > _MAX_DEPTH:
+                raise FormatError(f"stack of more than {_MAX_DEPTH} frames", offset=self._at)
 
     def _on_task(self) -> None:
         self._skip(2)

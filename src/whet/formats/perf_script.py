@@ -8,15 +8,17 @@ Format: perf-script(1) of Linux, tools/perf/builtin-script.c.
 
 from __future__ import annotations
 
+import io
 import re
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from whet.errors import FormatError
-from whet.formats.text import fail_at_line, lines, unpacked
-from whet.model.builder import ProfileBuilder, TextLabel
+from whet.formats.packed import unpacked_blocks
+from whet.formats.text import fail_at_line, line_blocks, text_of
+from whet.model.builder import ProfileBuilder
 from whet.model.profile import Profile
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_blocks"]
 
 _HEADER = re.compile(
     r"(?P<comm>\S.{0,63}?)\s{1,64}(?P<pid>\d{1,10})(?:/(?P<tid>\d{1,10}))?\s+(?:\[\d+\]\s+)?(?:[-.A-Za-z]{4,}\s+)?"
@@ -30,43 +32,24 @@ _MAX_LINE = 1 << 14
 _CLOCKS = ("cpu-clock", "task-clock")
 
 
-class _Sample(NamedTuple):
-    event: str
-    period: int
-    labels: tuple[TextLabel, ...]
-
-
 def decode(data: bytes) -> Profile:
-    """Decode perf script's output.
+    """Decode perf script's output, packed with gzip or not; see `decode_blocks`."""
+    return decode_blocks(unpacked_blocks(io.BytesIO(data)))
+
+
+def decode_blocks(blocks: Iterable[bytes]) -> Profile:
+    """Decode perf script's output that arrives in blocks.
 
     Raises:
         FormatError: a line is neither a header nor a frame; the error names it.
     """
-    data = unpacked(data)
-    events = _events(data)
-    if not events:
-        raise FormatError("no samples")
-    types = [("samples", "count"), *(_sample_type(event) for event in events)]
-    reader = _Reader(ProfileBuilder(types), {event: i + 1 for i, event in enumerate(events)})
-    for number, text in lines(data):
-        reader.line(number, text)
+    reader = _Reader()
+    for number, found in line_blocks(blocks):
+        reader.take(number, found)
     reader.finish()
+    if not reader.columns:
+        raise FormatError("no samples")
     return reader.builder.build()
-
-
-def _events(data: bytes) -> list[str]:
-    """Return the names of all events, in order of appearance."""
-    names: dict[str, None] = {}
-    for _, text in lines(data):
-        if not text or text[0].isspace() or text[0] == "#" or len(text) >= _MAX_LINE:
-            continue
-        if match := _HEADER.fullmatch(text):
-            names.setdefault(_event_name(match))
-    return list(names)
-
-
-def _event_name(match: re.Match[str]) -> str:
-    return match["event"].partition(":")[0].strip("/")
 
 
 def _sample_type(event: str) -> tuple[str, str]:
@@ -74,49 +57,65 @@ def _sample_type(event: str) -> tuple[str, str]:
 
 
 class _Reader:
-    def __init__(self, builder: ProfileBuilder, columns: dict[str, int]) -> None:
-        self.builder = builder
-        self._columns = columns
-        self._frames: dict[str, int] = {}
-        self._sample: _Sample | None = None
-        self._stack: list[int] = []
+    """The lines so far, and the sample that they are in the middle of."""
 
-    def line(self, number: int, text: str) -> None:
-        """Take the next line: empty, comment, header or frame."""
-        if not text.strip():
-            self.finish()
-        elif text[0].isspace():
-            self._frame(number, text)
-        elif not text.startswith("#"):
-            self.finish()
-            self._header(number, text)
+    def __init__(self) -> None:
+        self.builder = ProfileBuilder([("samples", "count")])
+        self.columns: dict[str, int] = {}
+        self._frames: dict[bytes, int] = {}
+        self._label_sets: dict[tuple[str, str, str | None], int] = {}
+        self._stack: list[int] | None = None
+        self._column, self._period, self._label_set = 0, 0, 0
+
+    def take(self, number: int, found: list[bytes]) -> None:
+        """Take lines, the first of which has this number: empty ones, comments, headers, frames."""
+        frames = self._frames
+        for line in found:
+            row = frames.get(line)
+            if row is not None and self._stack is not None:
+                self._stack.append(row)
+            elif not line or line.isspace():
+                self.finish()
+            elif line[:1].isspace():
+                self._frame(number, line)
+            elif line[:1] != b"#":
+                self.finish()
+                self._header(number, text_of(line))
+            number += 1
 
     def finish(self) -> None:
         """Add the sample that ends here."""
-        if self._sample is not None:
-            values = [1, *[0] * len(self._columns)]
-            values[self._columns[self._sample.event]] = self._sample.period
-            self.builder.sample(self._stack, values, self._sample.labels)
-        self._sample, self._stack = None, []
+        if self._stack is not None:
+            values = [1, *[0] * len(self.columns)]
+            values[self._column] = self._period
+            self.builder.add(self.builder.stack(self._stack), values, self._label_set)
+        self._stack = None
 
     def _header(self, number: int, text: str) -> None:
         match = _HEADER.fullmatch(text) if len(text) < _MAX_LINE else None
         if match is None:
             fail_at_line(number, "neither a sample's header nor a frame")
-        labels = [("comm", match["comm"]), ("process", match["pid"])]
-        if match["tid"]:
-            labels.append(("thread", match["tid"]))
-        self._sample = _Sample(_event_name(match), int(match["period"] or 0), tuple(labels))
+        event = match["event"].partition(":")[0].strip("/")
+        if event not in self.columns:
+            self.columns[event] = self.builder.sample_type(*_sample_type(event))
+        self._column, self._period = self.columns[event], int(match["period"] or 0)
+        self._label_set = self._labels(match["comm"], match["pid"], match["tid"])
+        self._stack = []
         rest = match["rest"] or ""
         if rest.strip():
-            self._frame(number, rest)
+            self._frame(number, rest.encode("utf-8", "surrogateescape"))
 
-    def _frame(self, number: int, text: str) -> None:
-        if self._sample is None:
+    def _labels(self, comm: str, pid: str, tid: str | None) -> int:
+        known = self._label_sets.get((comm, pid, tid))
+        if known is None:
+            labels = [("comm", comm), ("process", pid), *([("thread", tid)] if tid else [])]
+            known = self._label_sets[comm, pid, tid] = self.builder.label_set(labels)
+        return known
+
+    def _frame(self, number: int, line: bytes) -> None:
+        if self._stack is None:
             fail_at_line(number, "a frame without a sample")
-        row = self._frames.get(text)
-        if row is None:
-            row = self._frames[text] = self._location(number, text)
+        row = self._frames[line] = self._location(number, text_of(line))
         self._stack.append(row)
 
     def _location(self, number: int, text: str) -> int:

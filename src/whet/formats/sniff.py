@@ -11,11 +11,12 @@ import importlib
 import io
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from whet.errors import FormatError
+from whet.formats.packed import unpacked_blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CODECS", "Codec", "decode", "decode_stream"]
 
 _HEAD_BYTES = 1 << 16
-_MAX_FILE_BYTES = 1 << 30
+MAX_WHOLE_BYTES = 1 << 30
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -37,11 +38,13 @@ class Codec:
         help: what it is.
         matches: whether a file is of this format, given its (unpacked) first bytes and
             a function that says whether a text occurs anywhere in the whole of it.
+        streams: whether its module has `decode_blocks` and never holds a file as a whole.
     """
 
     name: str
     help: str
     matches: Callable[[bytes, Callable[[bytes], bool]], bool]
+    streams: bool = False
 
 
 def _begins(*prefixes: bytes) -> Callable[[bytes, Callable[[bytes], bool]], bool]:
@@ -95,13 +98,14 @@ def _is_memray(head: bytes, holds: Callable[[bytes], bool]) -> bool:
         return holds(b"const packed_data = ")
     if start.startswith(b"{"):
         return holds(b'"callchain"') or holds(b'"top_allocations_by_size"')
-    return head.startswith(b"allocator,num_allocations,size,")
+    return False
 
 
 CODECS: tuple[Codec, ...] = (
     Codec("speedscope", "speedscope JSON (py-spy, memray transform)",
           _json_with(b"shared", b"profiles", b"frames")),
-    Codec("cpython_jsonl", "JSONL of CPython 3.15's sampler", _begins(b'{"type":"meta",')),
+    Codec("cpython_jsonl", "JSONL of CPython 3.15's sampler", _begins(b'{"type":"meta",'),
+          streams=True),
     Codec("firefox", "Firefox Profiler, processed or gecko (CPython 3.15 --gecko, samply)",
           _json_with(b"meta", b"threads", b"stackTable", b"frameTable")),
     Codec("pstats", "pstats (cProfile, profile, CPython 3.15)",
@@ -109,13 +113,13 @@ CODECS: tuple[Codec, ...] = (
     Codec("legacy", "heap, goroutine, thread, contention text and CPU words from before profile.proto",
           lambda head, _: _is_legacy(head)),
     Codec("mojo", "MOJO, the binary format of austin", _begins(b"MOJ")),
-    Codec("memray", "memray's transform csv, transform gprof2dot, stats --json and flame graph pages",
-          _is_memray),
+    Codec("memray", "memray's transform gprof2dot, stats --json and flame graph pages", _is_memray),
+    Codec("memray_csv", "memray's transform csv", _begins(b"allocator,num_allocations,size,"), streams=True),
     Codec("perf_script", "the output of perf script",
           _first_line(rb"\S[^\n]{0,64}?[ \t]{1,64}\d{1,10}(?:/\d+)?[ \t]+[^\n;]{0,64}?\d+\.\d+:"
-                      rb"[ \t]+[^\n;]{1,99}:[ \t\r]*(?:\n|[ \t]+[0-9a-f]+ )")),
+                      rb"[ \t]+[^\n;]{1,99}:[ \t\r]*(?:\n|[ \t]+[0-9a-f]+ )"), streams=True),
     Codec("collapsed", "collapsed stacks (py-spy, austin, CPython 3.15, FlameGraph)",
-          lambda head, _: _is_collapsed(head)),
+          lambda head, _: _is_collapsed(head), streams=True),
 )  # fmt: skip
 
 # Files people try that no codec reads: how they begin, what they are, what to do.
@@ -158,30 +162,56 @@ def decode_stream(stream: BinaryIO, *, source: str | None = None) -> Profile:
             from whet.formats import pprof
 
             return pprof.decode_stream(rest, source=source)
-        return _decode_whole(head, rest)
+        return _decode_known(head, rest)
     except FormatError as error:
         error.source = error.source or source
         raise
 
 
-def _decode_whole(head: bytes, stream: BinaryIO) -> Profile:
-    from whet.formats.text import unpacked
-
-    data = _read_up_to(stream, _MAX_FILE_BYTES + 1)
-    if len(data) > _MAX_FILE_BYTES:
-        raise FormatError(
-            f"larger than {_MAX_FILE_BYTES >> 30} GiB",
-            hint="only pprof files are streamed; collapse it first",
-        )
-    data = unpacked(data)
+def _decode_known(head: bytes, stream: BinaryIO) -> Profile:
+    content = _Content(stream)
     for codec in CODECS:
-        if codec.matches(head, data.__contains__):
-            profile: Profile = importlib.import_module(f"whet.formats.{codec.name}").decode(data)
+        if codec.matches(head, content.holds):
+            module = importlib.import_module(f"whet.formats.{codec.name}")
+            profile: Profile = (
+                module.decode_blocks(content.blocks()) if codec.streams else module.decode(content.whole())
+            )
             return profile
     raise FormatError(
         "not a profile in any known format",
         hint=f"known are pprof, {', '.join(codec.name for codec in CODECS)}",
     )
+
+
+class _Content:
+    """What a stream holds, unpacked; it is read as a whole only if somebody asks for that."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._data: bytes | None = None
+
+    def blocks(self) -> Iterable[bytes]:
+        """Return the content in blocks."""
+        return unpacked_blocks(self._stream) if self._data is None else (self._data,)
+
+    def whole(self) -> bytes:
+        """Return the content at once."""
+        if self._data is None:
+            pieces, left = [], MAX_WHOLE_BYTES
+            for block in unpacked_blocks(self._stream):
+                left -= len(block)
+                if left < 0:
+                    raise FormatError(
+                        f"larger than {MAX_WHOLE_BYTES >> 20} MiB in a format that cannot be streamed",
+                        hint="pprof files and collapsed stacks may have any size",
+                    )
+                pieces.append(block)
+            self._data = b"".join(pieces)
+        return self._data
+
+    def holds(self, text: bytes) -> bool:
+        """Say whether a text occurs anywhere."""
+        return text in self.whole()
 
 
 def _read_up_to(stream: BinaryIO, size: int) -> bytes:

@@ -9,6 +9,7 @@ Specification: github.com/jlfwong/speedscope, src/lib/file-format-spec.ts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from whet._version import __version__
@@ -24,7 +25,12 @@ _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 _NANOSECONDS = {"nanoseconds": 1, "microseconds": 1_000, "milliseconds": 1_000_000, "seconds": 1_000_000_000}
 _COUNT, _TIME, _SPACE = ("samples", "count"), ("time", "nanoseconds"), ("space", "bytes")
 
+_LARGE = 1 << 33  # times a second in nanoseconds it fits in 64 bits
+
 Type = tuple[str, str]
+_Rows = dict[int, int]  # location rows of frames
+# A stack, leaf first, and its values.
+_Sample = tuple[list[int], tuple[int, ...]]
 
 
 def decode(data: bytes) -> Profile:
@@ -50,12 +56,13 @@ def decode(data: bytes) -> Profile:
     rows = _rows(builder, frames)
     for i, part in enumerate(profiles):
         labels = [("thread", str(part.get("name", i)))] if len(profiles) > 1 else []
+        label_set = builder.label_set(labels)
         columns = [types[kind] for kind in _types(part, f"profiles[{i}]")]
+        cells = [0] * len(types)
         for stack, values in _samples(part, rows, f"profiles[{i}]"):
-            cells = [0] * len(types)
             for column, value in zip(columns, values, strict=True):
                 cells[column] = value
-            builder.sample(stack, cells, labels)
+            builder.add(builder.stack(stack), cells, label_set)
     if isinstance(document.get("name"), str):
         builder.comments.append(document["name"])
     return builder.build()
@@ -102,14 +109,14 @@ def _frame(frame: Frame) -> dict[str, Any]:
     return fields
 
 
-def _rows(builder: ProfileBuilder, frames: list[Any]) -> list[int]:
-    rows = []
+def _rows(builder: ProfileBuilder, frames: list[Any]) -> _Rows:
+    rows = {}
     for i, part in enumerate(frames):
         where = f"shared.frames[{i}]"
         frame = as_object(part, where)
         name, file = as_text(frame.get("name"), f"{where}.name"), frame.get("file") or ""
         line, column = (as_integer(frame.get(key) or 0, f"{where}.{key}") for key in ("line", "col"))
-        rows.append(builder.frame(name, as_text(file, f"{where}.file"), line, column))
+        rows[i] = builder.frame(name, as_text(file, f"{where}.file"), line, column)
     return rows
 
 
@@ -127,39 +134,41 @@ def _types(part: dict[str, Any], where: str) -> list[Type]:
     )
 
 
-Sample = tuple[list[int], list[int]]
-
-
-def _samples(part: dict[str, Any], rows: list[int], where: str) -> list[Sample]:
+def _samples(part: dict[str, Any], rows: _Rows, where: str) -> Iterator[_Sample]:
     factor = _NANOSECONDS.get(part["unit"], 0)
     if part["type"] == "evented":
-        return _evented(part, rows, where, factor)
-    return [
-        (stack, [1, value] if factor else [value])
-        for stack, value in _sampled(part, rows, where, factor or 1, whole=part["unit"] == "none")
-    ]
+        yield from _evented(part, rows, where, factor)
+    else:
+        for stack, value in _sampled(part, rows, where, factor or 1, whole=part["unit"] == "none"):
+            yield stack, (1, value) if factor else (value,)
 
 
 def _sampled(
-    part: dict[str, Any], rows: list[int], where: str, factor: int, *, whole: bool
-) -> list[tuple[list[int], int]]:
+    part: dict[str, Any], rows: _Rows, where: str, factor: int, *, whole: bool
+) -> Iterator[tuple[list[int], int]]:
     samples = as_list(part.get("samples"), f"{where}.samples")
     weights = as_list(part.get("weights"), f"{where}.weights")
     if len(samples) != len(weights):
         raise FormatError(f"{where} has {len(samples)} samples but {len(weights)} weights")
-    result = []
+    row_of = rows.__getitem__
     for i, (stack, weight) in enumerate(zip(samples, weights, strict=True)):
-        place = f"{where}.samples[{i}]"
-        frames = [_row(rows, frame, place) for frame in as_list(stack, place)]
-        if whole and isinstance(weight, float) and not weight.is_integer():
-            raise FormatError(f"{where}.weights[{i}] of unit none is not a whole number")
-        result.append((frames[::-1], _scaled(weight, factor, f"{where}.weights[{i}]")))
-    return result
+        if type(weight) is not int or not -_LARGE < weight < _LARGE:
+            if whole and isinstance(weight, float) and not weight.is_integer():
+                raise FormatError(f"{where}.weights[{i}] of unit none is not a whole number")
+            value = _scaled(weight, factor, f"{where}.weights[{i}]")
+        else:
+            value = weight * factor
+        if type(stack) is not list:
+            as_list(stack, f"{where}.samples[{i}]")
+        try:
+            frames = list(map(row_of, reversed(stack)))
+        except (KeyError, TypeError):
+            frames = [_row(rows, frame, f"{where}.samples[{i}]") for frame in reversed(stack)]
+        yield frames, value
 
 
-def _evented(part: dict[str, Any], rows: list[int], where: str, factor: int) -> list[Sample]:
+def _evented(part: dict[str, Any], rows: _Rows, where: str, factor: int) -> Iterator[_Sample]:
     """Turn opened and closed frames into samples: the time between two events has one stack."""
-    result: list[Sample] = []
     opened: list[int] = []
     last: int | None = None
     for i, event in enumerate(as_list(part.get("events"), f"{where}.events")):
@@ -169,7 +178,7 @@ def _evented(part: dict[str, Any], rows: list[int], where: str, factor: int) -> 
         if last is not None and at < last:
             raise FormatError(f"{place} is earlier than the event before it")
         if opened and last is not None and at > last:
-            result.append((opened[::-1], [at - last]))
+            yield opened[::-1], (at - last,)
         last = at
         row = _row(rows, fields.get("frame"), place)
         if fields.get("type") == "O":
@@ -178,7 +187,6 @@ def _evented(part: dict[str, Any], rows: list[int], where: str, factor: int) -> 
             raise FormatError(f"{place} does not close the frame that was opened last")
     if opened:
         raise FormatError(f"{where} leaves {len(opened)} frames open")
-    return result
 
 
 def _scaled(value: Any, factor: int, where: str) -> int:
@@ -187,7 +195,7 @@ def _scaled(value: Any, factor: int, where: str) -> int:
     return as_integer(value, where)
 
 
-def _row(rows: list[int], frame: Any, where: str) -> int:
+def _row(rows: _Rows, frame: Any, where: str) -> int:
     if isinstance(frame, bool) or not isinstance(frame, int) or not 0 <= frame < len(rows):
         raise FormatError(f"{where} refers to frame {str(frame)[:40]} of {len(rows)}")
     return rows[frame]
@@ -196,18 +204,20 @@ def _row(rows: list[int], frame: Any, where: str) -> int:
 def _decode_columns(profiles: list[dict[str, Any]], frames: list[Any]) -> Profile:
     """Decode a file written by `encode`: one profile a column, the same samples in each."""
     types = []
-    columns = []
     for i, part in enumerate(profiles):
         kind, _, unit = as_text(part.get("name"), f"profiles[{i}].name").rpartition("/")
         types.append((kind, unit))
+        if part.get("samples") != profiles[0].get("samples"):
+            raise FormatError("profiles have different samples")
     builder = ProfileBuilder(types)
     rows = _rows(builder, frames)
-    for i, part in enumerate(profiles):
-        columns.append(_sampled(part, rows, f"profiles[{i}]", 1, whole=False))
-    if len({len(column) for column in columns}) != 1:
-        raise FormatError("profiles have different numbers of samples")
-    for row in zip(*columns, strict=True):
-        if any(stack != row[0][0] for stack, _ in row):
-            raise FormatError("profiles have different samples")
-        builder.sample(row[0][0], [value for _, value in row])
+    weights = []
+    for i, part in enumerate(profiles[1:], 1):
+        column = as_list(part.get("weights"), f"profiles[{i}].weights")
+        weights.append([as_integer(value, f"profiles[{i}].weights") for value in column])
+    first = list(_sampled(profiles[0], rows, "profiles[0]", 1, whole=False))
+    if any(len(column) != len(first) for column in weights):
+        raise FormatError("profiles have different numbers of weights")
+    for (stack, value), *others in zip(first, *weights, strict=True):
+        builder.add(builder.stack(stack), (value, *others))
     return builder.build()

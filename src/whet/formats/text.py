@@ -1,28 +1,29 @@
-"""What every codec of a text or JSON format needs: unpacking, limits, lines, checked JSON.
+"""What every codec of a text or JSON format needs: lines, limits, checked JSON, frames as text.
 
-Bytes in, text out; knows no particular format. Everything here is bounded: a packed file
-may not unpack to more than `MAX_BYTES`, a line may not be longer than `MAX_LINE_BYTES`.
+Bytes in, text out; knows no particular format. Everything here is bounded: a line may not be
+longer than `MAX_LINE_BYTES`, a number not have more than 400 digits.
 """
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import math
 import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from whet.errors import FormatError
+from whet.formats.packed import unpacked_blocks
 
 __all__ = [
-    "MAX_BYTES", "as_integer", "as_list", "as_object", "as_text", "decode_json", "decode_location",
-    "encode_json", "encode_location", "fail_at_line", "lines", "unpacked",
+    "as_integer", "as_list", "as_object", "as_text", "decode_json", "decode_location", "encode_json",
+    "encode_location", "fail_at_line", "line_blocks", "lines", "text_of", "unpacked",
 ]  # fmt: skip
 
-MAX_BYTES = 1 << 30
 MAX_LINE_BYTES = 1 << 24
-_GZIP_MAGIC = b"\x1f\x8b"
 _SQUARE = str.maketrans("()", "[]")
 _LOCATION_END = re.compile(r":([0-9]{1,18})\)\Z")
 
@@ -33,39 +34,56 @@ def unpacked(data: bytes) -> bytes:
     Raises:
         FormatError: the gzip stream is damaged, cut off or too large.
     """
-    if not data.startswith(_GZIP_MAGIC):
-        return data
-    pieces, size = [], 0
-    while data.startswith(_GZIP_MAGIC):
-        unpacker = zlib.decompressobj(31)
-        try:
-            pieces.append(unpacker.decompress(data, MAX_BYTES - size + 1))
-        except zlib.error as error:
-            raise FormatError(f"gzip stream is damaged ({error})") from None
-        size += len(pieces[-1])
-        if size > MAX_BYTES:
-            raise FormatError(f"unpacks to more than {MAX_BYTES >> 30} GiB")
-        if not unpacker.eof:
-            raise FormatError("gzip stream is cut off")
-        data = unpacker.unused_data.lstrip(b"\0")
-    return b"".join(pieces)
+    return b"".join(unpacked_blocks(io.BytesIO(data)))
 
 
-def lines(data: bytes) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end); bytes that are not UTF-8 survive.
+def line_blocks(blocks: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield (number of the first line, from 1; lines without their ends), many lines at a time.
 
     Raises:
         FormatError: a line is too long.
     """
-    at, number = 0, 0
-    while at < len(data):
-        number += 1
-        end = data.find(b"\n", at)
-        end = len(data) if end == -1 else end
-        if end - at > MAX_LINE_BYTES:
+    number, rest_bytes, has_returns = 1, 0, False
+    rest: list[bytes] = []
+    for block in blocks:
+        has_returns = has_returns or b"\r" in block
+        first, newline, after = block.partition(b"\n")
+        rest.append(first)
+        rest_bytes += len(first)
+        if rest_bytes > MAX_LINE_BYTES:
             fail_at_line(number, f"longer than {MAX_LINE_BYTES >> 20} MiB")
-        yield number, data[at:end].removesuffix(b"\r").decode("utf-8", "surrogateescape")
-        at = end + 1
+        if newline:
+            found = [b"".join(rest), *after.split(b"\n")]
+            rest = [found.pop()]
+            rest_bytes = len(rest[0])
+            yield number, _without_returns(found) if has_returns else found
+            number += len(found)
+    if rest_bytes:
+        yield number, _without_returns([b"".join(rest)])
+
+
+def lines(source: bytes | Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end); bytes that are not UTF-8 survive.
+
+    Args:
+        source: a file, packed with gzip or not, or its content in blocks.
+
+    Raises:
+        FormatError: a line is too long.
+    """
+    blocks = unpacked_blocks(io.BytesIO(source)) if isinstance(source, bytes) else source
+    for first, found in line_blocks(blocks):
+        for number, line in enumerate(found, first):
+            yield number, text_of(line)
+
+
+def text_of(line: bytes) -> str:
+    """Decode UTF-8; bytes that are not UTF-8 survive."""
+    return line.decode("utf-8", "surrogateescape")
+
+
+def _without_returns(found: list[bytes]) -> list[bytes]:
+    return [line.removesuffix(b"\r") for line in found]
 
 
 def fail_at_line(number: int, message: str) -> NoReturn:
@@ -109,7 +127,8 @@ def decode_json(data: bytes, *, line: int = 0) -> Any:
     """
     place = f"line {line}: " if line else ""
     try:
-        return json.loads(data, parse_constant=_refuse_constant, parse_int=_integer)
+        with _without_collections():
+            return json.loads(data, parse_constant=_refuse_constant, parse_int=_integer)
     except json.JSONDecodeError as error:
         at = f"column {error.colno}" if line else f"line {error.lineno} column {error.colno}"
         raise FormatError(f"{place}not valid JSON ({error.msg.lower()}, {at})") from None
@@ -117,6 +136,18 @@ def decode_json(data: bytes, *, line: int = 0) -> Any:
         raise FormatError(f"{place}not valid JSON (not UTF-8)", offset=error.start) from None
     except RecursionError:
         raise FormatError(f"{place}JSON is nested too deep") from None
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Pause the garbage collector: a document is a tree, and looking at it again and again takes long."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def encode_json(document: object) -> bytes:

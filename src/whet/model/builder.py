@@ -2,12 +2,12 @@
 
 Strings, functions, locations and stacks are interned; samples with equal stacks and labels
 are added up, so that memory follows the number of different stacks, not of samples. Stacks
-are given leaf first. Knows no file format.
+are given leaf first. A codec that meets the same stack or labels often asks once for their
+number (`stack`, `label_set`) and adds samples by it. Knows no file format.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -16,24 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from whet.errors import FormatError
-from whet.model.profile import (
-    Functions,
-    Labels,
-    Locations,
-    Mappings,
-    Profile,
-    Samples,
-    StringTable,
-)
+from whet.model.profile import Functions, Locations, Mappings, Profile, StringTable
+from whet.model.sample_table import LabelRow, SampleTable
 
 __all__ = ["NumberLabel", "ProfileBuilder", "TextLabel"]
 
 _LARGEST = (1 << 63) - 1
-# A few bytes of a hostile file may stand for a stack of any depth; this bounds memory near 1 GB.
-_MAX_FRAMES = 1 << 26
 TextLabel = tuple[str, str]
 NumberLabel = tuple[str, int, str]
-_SampleKey = tuple[tuple[int, ...], tuple[TextLabel | NumberLabel, ...], int]
 _Key = TypeVar("_Key", bound=tuple[int, ...])
 
 
@@ -55,15 +45,14 @@ class ProfileBuilder:
     """
 
     def __init__(self, sample_types: Sequence[tuple[str, str]], *, add_up: bool = True) -> None:
-        self._add_up = add_up
-        self._frames = 0
         self._strings: dict[bytes, int] = {b"": 0}
         self._rows = _Columns([], [], [])
         self._functions: dict[tuple[int, int, int, int], int] = {}
         self._locations: dict[tuple[int, int, int, int, int], int] = {}
         self._mappings: dict[tuple[int, int, int, int, int], int] = {}
-        self._samples: dict[_SampleKey, list[int]] = {}
         self._types = list(sample_types)
+        self._samples = SampleTable(len(self._types), add_up=add_up)
+        self.stack, self.add = self._samples.stack, self._samples.add
         self.comments: list[str] = []
         self.period_type: tuple[str, str] | None = None
         self.period = 0
@@ -80,6 +69,13 @@ class ProfileBuilder:
     def string(self, text: str) -> int:
         """Return the index of a string."""
         return self._strings.setdefault(_encoded(text), len(self._strings))
+
+    def sample_type(self, kind: str, unit: str) -> int:
+        """Return the column of a sample type; it is made, with zeros so far, when it is new."""
+        if (kind, unit) not in self._types:
+            self._types.append((kind, unit))
+            self._samples.add_column()
+        return self._types.index((kind, unit))
 
     def function(self, name: str, filename: str = "", start_line: int = 0, system_name: str = "") -> int:
         """Return the row of a function; it is made when it is new."""
@@ -104,6 +100,10 @@ class ProfileBuilder:
         key = (start, limit, offset, self.string(filename), self.string(build_id))
         return _row(self._mappings, self._rows.mapping, key)
 
+    def label_set(self, labels: Sequence[TextLabel | NumberLabel]) -> int:
+        """Return the number of a set of labels."""
+        return self._samples.label_set(tuple([self._label(label) for label in labels]))
+
     def sample(
         self,
         stack: Iterable[int],
@@ -111,16 +111,7 @@ class ProfileBuilder:
         labels: Sequence[TextLabel | NumberLabel] = (),
     ) -> None:
         """Add a sample: location rows leaf first, one value a sample type, labels."""
-        key = (tuple(stack), tuple(labels), 0 if self._add_up else len(self._samples))
-        sums = self._samples.get(key)
-        if sums is None:
-            self._frames += len(key[0])
-            if self._frames > _MAX_FRAMES:
-                raise FormatError(f"more than {_MAX_FRAMES} frames in different stacks")
-            self._samples[key] = list(values)
-        else:
-            for column, value in enumerate(values):
-                sums[column] += value
+        self.add(self.stack(stack), values, self.label_set(labels) if labels else 0)
 
     def build(self) -> Profile:
         """Return the profile.
@@ -130,7 +121,7 @@ class ProfileBuilder:
         """
         header = Profile(
             sample_type=[(self.string(kind), self.string(unit)) for kind, unit in self._types],
-            samples=self._build_samples(),
+            samples=self._samples.build(),
             locations=self._build_locations(),
             functions=self._build_functions(),
             mappings=self._build_mappings(),
@@ -150,32 +141,7 @@ class ProfileBuilder:
         np.cumsum([len(piece) for piece in pieces], out=start[1:])
         return replace(header, strings=StringTable(np.frombuffer(b"".join(pieces), np.uint8), start))
 
-    def _build_samples(self) -> Samples:
-        stack, stack_start = array("i"), array("q", [0])
-        label_cells, label_start = array("q"), array("q", [0])
-        values = array("q")
-        for (rows, labels, _), sums in self._samples.items():
-            stack.extend(rows)
-            stack_start.append(len(stack))
-            for label in labels:
-                label_cells.extend(self._label(label))
-            label_start.append(len(label_cells) // 4)
-            values.extend([_number(value) for value in sums])
-        cells = np.array(label_cells, np.int64).reshape(-1, 4)
-        return Samples(
-            stack_start=np.array(stack_start, np.int64),
-            stack=np.array(stack, np.int32),
-            values=np.array(values, np.int64).reshape(len(self._samples), len(self._types)),
-            label_start=np.array(label_start, np.int64),
-            labels=Labels(
-                key=cells[:, 0].astype(np.int32),
-                text=cells[:, 1].astype(np.int32),
-                number=cells[:, 2].copy(),
-                unit=cells[:, 3].astype(np.int32),
-            ),
-        )
-
-    def _label(self, label: TextLabel | NumberLabel) -> tuple[int, int, int, int]:
+    def _label(self, label: TextLabel | NumberLabel) -> LabelRow:
         if len(label) == 2:
             return self.string(label[0]), self.string(label[1]), 0, 0
         return self.string(label[0]), 0, _number(label[1]), self.string(label[2])
