@@ -111,4 +111,47 @@ class PendingIds {
     IdIndex index_;
 };
 
+// Open-addressing index from (a, b), both >= 0, to consecutive numbers in order of insertion.
+class PairIndex {
+  public:
+    PairIndex() { slots_.resize(1024); }
+
+    // Return the number of the pair; `fresh` says whether it is new.
+    std::uint32_t number(std::uint32_t a, std::uint32_t b, bool &fresh) {
+        const std::uint64_t key = std::uint64_t{a} << 32 | b;
+        const std::size_t mask = slots_.size() - 1;
+        std::size_t i = mix64(key) & mask;
+        while (slots_[i]) {
+            if (keys_[slots_[i] - 1] == key) {
+                fresh = false;
+                return slots_[i] - 1;
+            }
+            i = (i + 1) & mask;
+        }
+        fresh = true;
+        keys_.push_back(key);
+        slots_[i] = static_cast<std::uint32_t>(keys_.size());
+        if (2 * keys_.size() > slots_.size())
+            grow();
+        return static_cast<std::uint32_t>(keys_.size() - 1);
+    }
+    const Column<std::uint64_t> &keys() const { return keys_; }
+
+  private:
+    void grow() {
+        const std::size_t size = 2 * slots_.size(), mask = size - 1;
+        slots_.reset();
+        slots_.resize(size);
+        for (std::size_t k = 0; k < keys_.size(); ++k) {
+            std::size_t i = mix64(keys_[k]) & mask;
+            while (slots_[i])
+                i = (i + 1) & mask;
+            slots_[i] = static_cast<std::uint32_t>(k + 1);
+        }
+    }
+
+    Column<std::uint64_t> keys_;
+    Column<std::uint32_t> slots_; // number + 1; 0 = free
+};
+
 } // namespace whet

@@ -4,70 +4,20 @@
 #include <algorithm>
 #include <string>
 
+#include "codec/fields.hpp"
+
 namespace whet {
 namespace {
 
+using wire::each_number;
 using wire::Field;
+using wire::flag_of;
+using wire::message_of;
+using wire::number_of;
+using wire::signed_of;
 using wire::Span;
-
-constexpr std::uint64_t max_string_index = (std::uint64_t{1} << 31) - 1;
-
-[[noreturn]] void fail_wire_type(const char *message, const Field &f) {
-    fail(std::string(message) + " field " + std::to_string(f.number) + " has wire type " +
-             std::to_string(f.type),
-         f.key_offset);
-}
-
-std::uint64_t number_of(const char *message, const Field &f) {
-    if (f.type != wire::varint_type)
-        fail_wire_type(message, f);
-    return f.value;
-}
-
-std::int64_t signed_of(const char *message, const Field &f) {
-    return static_cast<std::int64_t>(number_of(message, f));
-}
-
-std::int32_t string_index(std::uint64_t value, std::uint64_t offset) {
-    if (value > max_string_index)
-        fail("string index " + std::to_string(static_cast<std::int64_t>(value)) + " is out of range", offset);
-    return static_cast<std::int32_t>(value);
-}
-
-std::int32_t string_of(const char *message, const Field &f) {
-    return string_index(number_of(message, f), f.key_offset);
-}
-
-std::uint8_t flag_of(const char *message, const Field &f) { return number_of(message, f) != 0; }
-
-const Span &message_of(const char *message, const Field &f) {
-    if (f.type != wire::bytes_type)
-        fail_wire_type(message, f);
-    return f.content;
-}
-
-// Call use(value) for each element of a repeated number, packed or not.
-template <class Use> void each_number(const char *message, const Field &f, Use use) {
-    if (f.type != wire::bytes_type) {
-        use(number_of(message, f));
-        return;
-    }
-    Span s = f.content;
-    const std::uint8_t *at = s.at;
-    while (at != s.end) {
-        std::uint64_t value = *at;
-        std::size_t size = 1;
-        if (value >= 0x80) {
-            const auto available = static_cast<std::size_t>(s.end - at);
-            const auto offset = s.offset + static_cast<std::uint64_t>(at - s.at);
-            size = wire::long_varint(at, available, offset, value);
-            if (!size)
-                fail("varint is cut off", offset);
-        }
-        use(value);
-        at += size;
-    }
-}
+using wire::string_index;
+using wire::string_of;
 
 // Return the row whose elements include `place`, in CSR form.
 std::string row_of(const Column<std::int64_t> &start, std::size_t place) {
@@ -187,6 +137,12 @@ ValueType Messages::value_type(Span body) {
 
 void Messages::sample(std::uint64_t key_offset, Span body) {
     Samples &s = p_.samples;
+    if (!needs_.samples) {
+        if (body.size() > max_logged_bytes)
+            fail("sample of " + std::to_string(body.size()) + " bytes", key_offset);
+        s.messages.add(body);
+        return;
+    }
     const std::size_t before = s.values.size();
     wire::each_field(body, [&](const Field &f) {
         if (f.number == 1)
@@ -206,44 +162,18 @@ void Messages::sample(std::uint64_t key_offset, Span body) {
              key_offset);
     width_ = width;
     s.stack_start.push_back(static_cast<std::int64_t>(s.stack.size()));
-    if (needs_.labels)
-        s.label_start.push_back(static_cast<std::int64_t>(s.labels.key.size()));
+    s.label_start.push_back(static_cast<std::int64_t>(s.labels.key.size()));
 }
 
 void Messages::label(Span body) {
-    std::int32_t key = 0, text = 0, unit = 0;
-    std::int64_t number = 0;
-    wire::each_field(body, [&](const Field &f) {
-        if (f.number == 1)
-            key = string_of("label", f);
-        if (f.number == 2)
-            text = string_of("label", f);
-        if (f.number == 3)
-            number = signed_of("label", f);
-        if (f.number == 4)
-            unit = string_of("label", f);
-    });
-    if (!key && !text && !number && !unit)
-        return; // says nothing
-    if (!needs_.labels) {
-        note_label(key, std::max({key, text, unit}));
+    const wire::LabelFields l = wire::label_fields(body);
+    if (l.is_empty())
         return;
-    }
     Labels &labels = p_.samples.labels;
-    labels.key.push_back(key);
-    labels.text.push_back(text);
-    labels.number.push_back(number);
-    labels.unit.push_back(unit);
-}
-
-void Messages::note_label(std::int32_t key, std::int32_t largest_string) {
-    Column<std::uint64_t> &keys = p_.samples.label_keys;
-    largest_label_string_ = std::max(largest_label_string_, largest_string);
-    if (!keys.empty() && keys.back() == static_cast<std::uint64_t>(key))
-        return;
-    keys.push_back(static_cast<std::uint64_t>(key));
-    if (!label_keys_.add(keys))
-        keys.pop_back();
+    labels.key.push_back(l.key);
+    labels.text.push_back(l.text);
+    labels.number.push_back(l.number);
+    labels.unit.push_back(l.unit);
 }
 
 void Messages::add_id(const char *kind, Column<std::uint64_t> &ids, IdIndex &index, std::uint64_t id,
@@ -410,7 +340,6 @@ void Messages::check_strings() const {
         check_string("period_type", 0, p_.period_type->type, n);
         check_string("period_type", 0, p_.period_type->unit, n);
     }
-    check_string("samples.labels", 0, largest_label_string_, n);
     check_column("samples.labels.key", labels.key, n);
     check_column("samples.labels.text", labels.text, n);
     check_column("samples.labels.unit", labels.unit, n);

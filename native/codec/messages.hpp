@@ -40,7 +40,6 @@ class Messages {
     ValueType value_type(wire::Span body);
     void sample(std::uint64_t key_offset, wire::Span body);
     void label(wire::Span body);
-    void note_label(std::int32_t key, std::int32_t largest_string);
     void mapping(std::uint64_t key_offset, wire::Span body);
     void location(std::uint64_t key_offset, wire::Span body);
     void line(std::uint64_t key_offset, wire::Span body);
@@ -59,8 +58,6 @@ class Messages {
     bool has_strings_ = false;
     PendingIds locations_wanted_, mappings_wanted_, functions_wanted_;
     IdIndex location_rows_, mapping_rows_, function_rows_;
-    IdIndex label_keys_;
-    std::int32_t largest_label_string_ = 0; // of labels that are not kept
 };
 
 } // namespace whet

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "codec/column.hpp"
+#include "codec/wire.hpp"
 
 namespace whet {
 
@@ -41,10 +43,40 @@ struct Labels {
     Column<std::int32_t> unit; // string index
 };
 
-// What a decoder keeps. The rest is checked as well as what is kept.
+// What a decoder keeps.
 struct Needs {
-    bool labels = true; // else Samples.label_keys
-    bool places = true; // addresses, is_folded, lines and columns
+    bool samples = true; // else only their messages, unchecked (Samples.messages)
+    bool places = true;  // addresses, is_folded, lines and columns; they are checked anyway
+};
+
+// Messages as they came, one after the other, each of at most max_logged_bytes.
+constexpr std::size_t max_logged_bytes = (std::size_t{1} << 32) - 1;
+class MessageLog {
+  public:
+    void add(wire::Span body) {
+        const auto size = static_cast<std::uint32_t>(body.size());
+        log_.append(reinterpret_cast<const std::uint8_t *>(&size), sizeof size);
+        log_.append(body.at, body.size());
+        ++count_;
+    }
+
+    std::size_t count() const { return count_; }
+
+    // Call use(message) for each; offsets in it count from its own beginning.
+    template <class Use> void each(Use use) const {
+        const std::uint8_t *at = log_.data();
+        for (std::size_t i = 0; i < count_; ++i) {
+            std::uint32_t size;
+            std::memcpy(&size, at, sizeof size);
+            at += sizeof size;
+            use(wire::Span{at, at + size, 0});
+            at += size;
+        }
+    }
+
+  private:
+    Column<std::uint8_t> log_;
+    std::size_t count_ = 0;
 };
 
 struct Samples {
@@ -53,8 +85,7 @@ struct Samples {
     Column<std::int64_t> values;         // n x sample_type.size(), row by row
     Column<std::int64_t> label_start{0}; // n + 1, CSR over labels
     Labels labels;
-    // Where labels were not wanted (Needs): only this, the distinct keys there are.
-    Column<std::uint64_t> label_keys;
+    MessageLog messages; // where samples were not wanted (Needs), instead of all above
 
     std::size_t size() const { return stack_start.size() - 1; }
 };

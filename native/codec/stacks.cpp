@@ -15,49 +15,6 @@ std::uint64_t bits(std::int64_t v) { return static_cast<std::uint64_t>(v); }
 
 void add(std::int64_t &sum, std::int64_t v) { sum = static_cast<std::int64_t>(bits(sum) + bits(v)); }
 
-// Open-addressing index from (a, b), both >= 0, to consecutive numbers in order of insertion.
-class PairIndex {
-  public:
-    PairIndex() { slots_.resize(1024); }
-
-    // Return the number of the pair; `fresh` says whether it is new.
-    std::uint32_t number(std::uint32_t a, std::uint32_t b, bool &fresh) {
-        const std::uint64_t key = std::uint64_t{a} << 32 | b;
-        const std::size_t mask = slots_.size() - 1;
-        std::size_t i = mix64(key) & mask;
-        while (slots_[i]) {
-            if (keys_[slots_[i] - 1] == key) {
-                fresh = false;
-                return slots_[i] - 1;
-            }
-            i = (i + 1) & mask;
-        }
-        fresh = true;
-        keys_.push_back(key);
-        slots_[i] = static_cast<std::uint32_t>(keys_.size());
-        if (2 * keys_.size() > slots_.size())
-            grow();
-        return static_cast<std::uint32_t>(keys_.size() - 1);
-    }
-    const Column<std::uint64_t> &keys() const { return keys_; }
-
-  private:
-    void grow() {
-        const std::size_t size = 2 * slots_.size(), mask = size - 1;
-        slots_.reset();
-        slots_.resize(size);
-        for (std::size_t k = 0; k < keys_.size(); ++k) {
-            std::size_t i = mix64(keys_[k]) & mask;
-            while (slots_[i])
-                i = (i + 1) & mask;
-            slots_[i] = static_cast<std::uint32_t>(k + 1);
-        }
-    }
-
-    Column<std::uint64_t> keys_;
-    Column<std::uint32_t> slots_; // number + 1; 0 = free
-};
-
 // Call use(node, is_inlined) for the frames of a sample, root first; hidden ones have node -1.
 template <class Use> void root_first(const Stacks &s, std::size_t sample, Use use) {
     for (auto i = s.stack_start[sample + 1]; i-- > s.stack_start[sample];) {
@@ -115,54 +72,65 @@ void flat_cum(const Stacks &s, Values values, std::span<std::int64_t> flat, std:
     }
 }
 
+void EdgeSums::begin_stack(std::int64_t value) {
+    ++stack_;
+    value_ = value;
+    caller_ = -1;
+    residual_ = false;
+}
+
+void EdgeSums::frame(std::int32_t node, bool inlined) {
+    if (node < 0) {
+        residual_ = true;
+        return;
+    }
+    const std::int32_t from = std::exchange(caller_, node);
+    const bool over_hidden = std::exchange(residual_, false);
+    if (from < 0 || from == node)
+        return;
+    bool fresh;
+    const std::uint32_t e =
+        index_.number(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(node), fresh);
+    if (fresh) {
+        found_.weight.push_back(0);
+        found_.residual.push_back(0);
+        found_.inlined.push_back(1);
+        last_stack_.push_back(0);
+    }
+    if (last_stack_[e] == stack_)
+        return;
+    last_stack_[e] = stack_;
+    add(found_.weight[e], value_);
+    found_.residual[e] |= over_hidden;
+    found_.inlined[e] &= inlined;
+}
+
+Edges EdgeSums::sorted() const {
+    const Column<std::uint64_t> &keys = index_.keys();
+    std::vector<std::uint32_t> order(keys.size());
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return keys[a] < keys[b]; });
+    Edges sorted;
+    for (std::uint32_t e : order) {
+        sorted.caller.push_back(static_cast<std::int32_t>(keys[e] >> 32));
+        sorted.callee.push_back(static_cast<std::int32_t>(keys[e]));
+        sorted.weight.push_back(found_.weight[e]);
+        sorted.residual.push_back(found_.residual[e]);
+        sorted.inlined.push_back(found_.inlined[e]);
+    }
+    return sorted;
+}
+
 Edges edge_sums(const Stacks &s, Values values) {
-    PairIndex index;
-    std::vector<std::int64_t> last_sample;
-    Edges found;
+    EdgeSums sums;
     for (std::size_t sample = 0; sample < s.size(); ++sample) {
         if (!s.counts(sample))
             continue;
-        std::int32_t caller = -1;
-        bool residual = false;
-        root_first(s, sample, [&](std::int32_t node, bool inlined) {
-            if (node < 0) {
-                residual = true;
-                return;
-            }
-            const std::int32_t from = std::exchange(caller, node);
-            const bool over_hidden = std::exchange(residual, false);
-            if (from < 0 || from == node)
-                return;
-            bool fresh;
-            const std::uint32_t e =
-                index.number(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(node), fresh);
-            if (fresh) {
-                found.weight.push_back(0);
-                found.residual.push_back(0);
-                found.inlined.push_back(1);
-                last_sample.push_back(-1);
-            }
-            if (last_sample[e] == static_cast<std::int64_t>(sample))
-                return;
-            last_sample[e] = static_cast<std::int64_t>(sample);
-            add(found.weight[e], values[sample]);
-            found.residual[e] |= over_hidden;
-            found.inlined[e] &= inlined;
-        });
+        sums.begin_stack(values[sample]);
+        root_first(s, sample, [&](std::int32_t node, bool inlined) { sums.frame(node, inlined); });
     }
-    std::vector<std::uint32_t> order(index.keys().size());
-    std::iota(order.begin(), order.end(), 0u);
-    std::sort(order.begin(), order.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return index.keys()[a] < index.keys()[b]; });
-    Edges sorted;
-    for (std::uint32_t e : order) {
-        sorted.caller.push_back(static_cast<std::int32_t>(index.keys()[e] >> 32));
-        sorted.callee.push_back(static_cast<std::int32_t>(index.keys()[e]));
-        sorted.weight.push_back(found.weight[e]);
-        sorted.residual.push_back(found.residual[e]);
-        sorted.inlined.push_back(found.inlined[e]);
-    }
-    return sorted;
+    return sums.sorted();
 }
 
 CallTree call_tree(const Stacks &s) {

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "codec/column.hpp"
+#include "codec/ids.hpp"
 
 namespace whet {
 
@@ -42,6 +43,24 @@ struct Edges {
     Column<std::uint8_t> residual, inlined;
 };
 Edges edge_sums(const Stacks &stacks, Values values);
+
+// The same, one stack after the other: begin_stack, then its frames root first, -1 = hidden.
+class EdgeSums {
+  public:
+    void begin_stack(std::int64_t value);
+    void frame(std::int32_t node, bool inlined);
+    // By caller, then by callee.
+    Edges sorted() const;
+
+  private:
+    PairIndex index_;
+    Edges found_; // weight, residual and inlined of each pair
+    Column<std::uint64_t> last_stack_;
+    std::uint64_t stack_ = 0;
+    std::int64_t value_ = 0;
+    std::int32_t caller_ = -1;
+    bool residual_ = false; // hidden frames lie between the caller and the next frame
+};
 
 // Sample rows: -1 for masked samples, 0 (the root) without visible frames.
 struct CallTree {

@@ -1,6 +1,8 @@
 // Bindings of native/codec/digest: plain Python numbers, bytes and tuples, so that NumPy is not needed.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/shared_ptr.h>
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -21,9 +23,19 @@ nb::tuple texts_of(const Digest &d, const ValueType &t) {
 
 template <class Strings> nb::list texts_of(const Digest &d, const Strings &strings) {
     nb::list texts;
-    for (auto string : strings)
-        texts.append(bytes_of(d.text(static_cast<std::int32_t>(string))));
+    for (std::int32_t string : strings)
+        texts.append(bytes_of(d.text(string)));
     return texts;
+}
+
+// Run work without the interpreter's lock; what it refuses becomes a ValueError.
+template <class Work> auto guarded(Work work) {
+    try {
+        nb::gil_scoped_release unlocked;
+        return work();
+    } catch (const FormatError &error) {
+        raise_format_error(error);
+    }
 }
 
 // Decodes like PprofDecoder, but keeps no more than a digest needs.
@@ -34,23 +46,12 @@ class DigestDecoder {
         const std::size_t size = block.size();
         guarded([&] { decoder_.feed(data, size); });
     }
-    Digest *finish() {
-        Digest *digest = nullptr;
-        guarded([&] { digest = new Digest(decoder_.finish()); });
-        return digest;
+    std::shared_ptr<Digest> finish() {
+        return guarded([&] { return std::make_shared<Digest>(decoder_.finish()); });
     }
 
   private:
-    template <class Work> static void guarded(Work work) {
-        try {
-            nb::gil_scoped_release unlocked;
-            work();
-        } catch (const FormatError &error) {
-            raise_format_error(error);
-        }
-    }
-
-    Decoder decoder_{Needs{.labels = false, .places = false}};
+    Decoder decoder_{Needs{.samples = false, .places = false}};
 };
 
 nb::dict facts(const Digest &d) {
@@ -71,53 +72,65 @@ nb::dict facts(const Digest &d) {
     out["duration_nanos"] = p.duration_nanos;
     out["period"] = p.period;
     out["period_type"] = p.period_type ? nb::object(texts_of(d, *p.period_type)) : nb::none();
-    out["samples"] = p.samples.size();
-    out["label_keys"] = texts_of(d, p.samples.label_keys);
+    out["samples"] = p.samples.messages.count();
     out["linker_names"] = texts_of(d, d.linker_names());
     return out;
 }
 
-nb::tuple sum(Digest &d, std::size_t column) {
-    if (column >= d.profile().sample_type.size())
-        throw nb::value_error("no such value column");
-    {
-        nb::gil_scoped_release unlocked;
-        d.sum(column);
+std::shared_ptr<NodeSums> node_sums(nb::list digests, nb::list negative, std::size_t column) {
+    if (digests.size() != negative.size())
+        throw nb::type_error("digests and negative differ in length");
+    std::vector<NodeSums::Source> sources;
+    for (std::size_t i = 0; i < digests.size(); ++i) {
+        auto digest = nb::cast<std::shared_ptr<Digest>>(digests[i]);
+        if (column >= digest->profile().sample_type.size())
+            throw nb::index_error("no such value column");
+        sources.push_back({std::move(digest), nb::cast<bool>(negative[i])});
     }
-    return nb::make_tuple(d.total(), d.flat_total(), d.present());
+    return guarded([&] { return std::make_shared<NodeSums>(std::move(sources), column); });
 }
 
-nb::list rows(const Digest &d, std::int64_t cutoff) {
-    nb::list rows;
-    for (const Digest::Row &row : d.rows(cutoff))
-        rows.append(nb::make_tuple(row.node, row.flat, row.cum));
-    return rows;
+nb::list totals(const NodeSums &s) {
+    nb::list out;
+    for (const NodeSums::Total &total : s.totals())
+        out.append(nb::make_tuple(total.magnitude, total.adds_up));
+    return out;
 }
 
-std::size_t checked(const Digest &d, std::int64_t number) {
-    if (number < 0 || static_cast<std::size_t>(number) >= d.node_count())
+nb::list label_keys(const NodeSums &s) {
+    nb::list out;
+    for (std::string_view key : s.label_keys())
+        out.append(bytes_of(key));
+    return out;
+}
+
+nb::list rows(const NodeSums &s, std::int64_t cutoff) {
+    nb::list out;
+    for (const NodeSums::Row &row : s.rows(cutoff))
+        out.append(nb::make_tuple(row.node, row.flat, row.cum));
+    return out;
+}
+
+std::size_t checked(const NodeSums &s, std::int64_t number) {
+    if (number < 0 || static_cast<std::size_t>(number) >= s.node_count())
         throw nb::index_error("no such node");
     return static_cast<std::size_t>(number);
 }
 
-nb::tuple node(const Digest &d, std::int64_t number) {
-    const Digest::Node &node = d.node(checked(d, number));
-    return nb::make_tuple(bytes_of(d.text(node.name)), bytes_of(d.text(node.object_file)), node.start_line);
+nb::tuple node(const NodeSums &s, std::int64_t number) {
+    const NodeSums::Node &node = s.node(checked(s, number));
+    return nb::make_tuple(bytes_of(s.text(node, node.name)), bytes_of(s.text(node, node.object_file)),
+                          node.start_line);
 }
 
-nb::list calls(const Digest &d, nb::list shown, bool trimmed, std::int64_t cutoff) {
+nb::list calls(const NodeSums &s, nb::list shown, bool trimmed, std::int64_t cutoff) {
     std::vector<std::int32_t> numbers;
     for (nb::handle number : shown)
-        numbers.push_back(static_cast<std::int32_t>(checked(d, nb::cast<std::int64_t>(number))));
-    std::vector<Digest::Call> found;
-    {
-        nb::gil_scoped_release unlocked;
-        found = d.calls(numbers, trimmed, cutoff);
-    }
-    nb::list calls;
-    for (const Digest::Call &call : found)
-        calls.append(nb::make_tuple(call.callee, call.inlined));
-    return calls;
+        numbers.push_back(static_cast<std::int32_t>(checked(s, nb::cast<std::int64_t>(number))));
+    nb::list out;
+    for (const NodeSums::Call &call : guarded([&] { return s.calls(numbers, trimmed, cutoff); }))
+        out.append(nb::make_tuple(call.callee, call.inlined));
+    return out;
 }
 
 } // namespace
@@ -126,12 +139,16 @@ void bind_digest(nb::module_ &m) {
     nb::class_<DigestDecoder>(m, "DigestDecoder")
         .def(nb::init<>())
         .def("feed", &DigestDecoder::feed, nb::arg("block"))
-        .def("finish", &DigestDecoder::finish, nb::rv_policy::take_ownership);
-    nb::class_<Digest>(m, "Digest")
-        .def_prop_ro("has_inlines", &Digest::has_inlines)
-        .def("facts", &facts)
-        .def("sum", &sum, nb::arg("column"))
+        .def("finish", &DigestDecoder::finish);
+    nb::class_<Digest>(m, "Digest").def_prop_ro("has_inlines", &Digest::has_inlines).def("facts", &facts);
+    nb::class_<NodeSums>(m, "NodeSums")
+        .def_prop_ro("totals", &totals)
+        .def_prop_ro("label_keys", &label_keys)
+        .def_prop_ro("flat_total", &NodeSums::flat_total)
+        .def_prop_ro("present", &NodeSums::present)
+        .def_prop_ro("has_nameless", &NodeSums::has_nameless)
         .def("rows", &rows, nb::arg("cutoff"))
         .def("node", &node, nb::arg("number"))
         .def("calls", &calls, nb::arg("shown"), nb::arg("trimmed"), nb::arg("cutoff"));
+    m.def("node_sums", &node_sums, nb::arg("digests"), nb::arg("negative"), nb::arg("column"));
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import random
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from whet.driver.request import Request, load_request
 from whet.errors import FormatError, WhetError
 from whet.formats import pprof
 from whet.kernels import reference
+from whet.model.profile import Profile
 
 needs_native = pytest.mark.skipif(kernels.native is None, reason="the compiled module is not built")
 
@@ -35,68 +38,78 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-def answers(digest: Any, columns: int) -> list[object]:
-    """Ask a digest everything."""
-    found: list[object] = [digest.facts(), digest.has_inlines]
-    for column in range(columns):
-        found.append(digest.sum(column))
+Blocks = list[bytes]
+
+
+def answers(module: Any, sources: list[Blocks], negative: list[bool]) -> list[object]:
+    """Ask digests everything, alone and summed up together."""
+    digests = [module.digest_pprof(blocks) for blocks in sources]
+    found: list[object] = [(digest.facts(), digest.has_inlines) for digest in digests]
+    for column in range(min(len(digest.facts()["sample_type"]) for digest in digests)):
+        sums = module.node_sums(digests, negative, column)
+        found += [sums.totals, sums.label_keys, sums.flat_total, sums.present, sums.has_nameless]
         for cutoff in (0, 1, 100):
-            rows = digest.rows(cutoff)
-            found += [rows, [digest.node(row[0]) for row in rows]]
+            rows = sums.rows(cutoff)
+            found += [rows, [sums.node(row[0]) for row in rows]]
             for trimmed in (False, True):
-                found.append(sorted(digest.calls([row[0] for row in rows], trimmed, cutoff)))
+                found.append(sorted(sums.calls([row[0] for row in rows], trimmed, cutoff)))
     return found
 
 
-def outcome(digest: Any, data: bytes) -> object:
+def outcome(module: Any, *sources: bytes, negative: tuple[bool, ...] = (False,)) -> object:
     try:
-        made = digest([data[:7], data[7:]])
+        return answers(module, [[data[:7], data[7:]] for data in sources], list(negative))
     except FormatError as error:
         return type(error)
-    return answers(made, len(made.facts()["sample_type"]))
 
 
 @needs_native
 @given(profiles())
 def test_both_digests_give_the_same_answers(profile):
     data = pprof.encode(profile, compress=False)
-    assert outcome(kernels.digest_pprof, data) == outcome(reference.digest_pprof, data)
+    assert outcome(kernels, data) == outcome(reference, data)
 
 
 @needs_native
-@given(damaged(profiles().map(lambda p: pprof.encode(p, compress=False))))
-def test_both_digests_refuse_the_same_input(data):
-    assert outcome(kernels.digest_pprof, data) == outcome(reference.digest_pprof, data)
+@given(profiles(), profiles(), st.booleans(), st.booleans())
+def test_both_digests_of_several_profiles_give_the_same_answers(one, other, first, second):
+    data = [pprof.encode(p, compress=False) for p in (one, other)]
+    signs = (first, second)
+    assert outcome(kernels, *data, negative=signs) == outcome(reference, *data, negative=signs)
 
 
 @needs_native
 @given(damaged(profiles().map(lambda p: pprof.encode(p, compress=False))))
 def test_digest_refuses_what_the_decoder_refuses(data):
-    def refuses(read: Any) -> bool:
+    def refuses(read: Any, *arguments: Any) -> bool:
         try:
-            read([data])
+            read(*arguments)
         except FormatError:
             return True
         return False
 
-    assert refuses(kernels.digest_pprof) == refuses(kernels.decode_pprof)
-
-
-def general(path: str, config: Config) -> object:
     try:
-        loaded = load_request(Request(sources=[path]), config)
+        digest = kernels.digest_pprof([data[:9], data[9:]])
+    except FormatError:
+        assert refuses(kernels.decode_pprof, [data])
+        return
+    # Without sample types nothing reads the samples, and no report is made of them.
+    if digest.facts()["sample_type"]:
+        assert refuses(kernels.node_sums, [digest], [False], 0) == refuses(kernels.decode_pprof, [data])
+
+
+def general(request: Request, config: Config) -> object:
+    try:
+        loaded = load_request(request, config)
         output = prof.make_report(loaded.profile, "top", "", config)
         return b"".join(output.pieces), loaded.warnings + output.warnings
     except WhetError as error:
         return str(error)
 
 
-def quick(path: str, config: Config) -> object:
-    try:
-        output = prof.make_quick_report(Request(sources=[path]), "top", config)
-        return output and (b"".join(output.pieces), output.warnings)
-    except WhetError as error:
-        return str(error)
+def quick(request: Request, config: Config) -> object:
+    output = prof.make_quick_report(request, "top", config)
+    return output and (b"".join(output.pieces), output.warnings)
 
 
 def configured(options: dict[str, str]) -> Config:
@@ -111,17 +124,66 @@ def configured(options: dict[str, str]) -> Config:
 def test_report_is_the_same_with_and_without_numpy(tmp_path_factory, profile, options):
     path = tmp_path_factory.mktemp("digest") / "cpu.pb.gz"
     path.write_bytes(pprof.encode(profile))
-    found = quick(str(path), configured(options))
+    request = Request(sources=[str(path)])
+    found = quick(request, configured(options))
     if found is not None:
-        assert found == general(str(path), configured(options))
+        assert found == general(request, configured(options))
+
+
+SIDES = st.sampled_from([(2, 0), (3, 0), (1, 1), (2, 1), (1, 2)])
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), sides=SIDES, options=OPTIONS)
+def test_report_of_several_profiles_is_the_same_with_and_without_numpy(
+    tmp_path_factory, data, sides, options
+):
+    folder = tmp_path_factory.mktemp("digest")
+    request = _written(folder, [data.draw(profiles()) for _ in range(sum(sides))], sides[0])
+    found = quick(request, configured(options))
+    if found is not None:
+        assert found == general(request, configured(options))
+
+
+def _written(folder: Path, sources: list[Profile], count: int) -> Request:
+    paths = []
+    for number, profile in enumerate(sources):
+        path = folder / f"{number}.pb.gz"
+        path.write_bytes(pprof.encode(profile))
+        paths.append(str(path))
+    return Request(sources=paths[:count], diff_base=paths[count:])
+
+
+CHOICES = ({}, {"sort": "cum"}, {"nodecount": "7"}, {"trim": "false"})
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_report_of_a_plausible_profile_is_the_same(tmp_path, seed):
-    path = tmp_path / "cpu.pb.gz"
-    path.write_bytes(pprof.encode(random_profile(seed)))
-    rng = random.Random(seed)
-    for options in ({}, {"sort": "cum"}, {"nodecount": str(rng.randrange(1, 12))}, {"trim": "false"}):
-        found = quick(str(path), configured(options))
+    request = _written(tmp_path, [random_profile(seed)], 1)
+    for options in CHOICES:
+        found = quick(request, configured(options))
         if found is not None:
-            assert found == general(str(path), configured(options))
+            assert found == general(request, configured(options))
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (2, 0), (2, 1)])
+def test_report_of_plausible_profiles_of_one_program_is_the_same(tmp_path, sides):
+    made = 0
+    for seed in range(40):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        # Of one kind: the same tables, and values of their own.
+        request = _written(folder, [_varied(random_profile(seed), n) for n in range(sum(sides))], sides[0])
+        for options in CHOICES:
+            found = quick(request, configured(options))
+            if found is not None:
+                made += 1
+                assert found == general(request, configured(options))
+    assert made > 20
+
+
+def _varied(profile: Profile, number: int) -> Profile:
+    rng = np.random.default_rng(number)
+    factors = rng.integers(0, 5, len(profile.samples))[:, None]
+    samples = replace(profile.samples, values=np.abs(profile.samples.values) * factors)
+    return replace(profile, samples=samples)

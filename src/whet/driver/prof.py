@@ -13,7 +13,7 @@ from whet.analyze.profile.config import Config, Defaults
 from whet.driver.exports import EXPORTS
 from whet.driver.request import Request
 from whet.driver.sources import SourceReader, digest_profile
-from whet.errors import UsageError
+from whet.errors import UsageError, WhetError
 
 # The command line asks for the table below before it knows whether it needs NumPy.
 TYPE_CHECKING = False
@@ -80,20 +80,28 @@ def make_report(profile: Profile, command: str, regex: str, config: Config) -> O
     return Output(_encoded(kind.write(report, regex)), warnings, binary=False)
 
 
+# Digests keep the text of all samples; more sources are better merged one after the other.
+_MOST_DIGESTS = 4
+
+
 def make_quick_report(request: Request, command: str, config: Config) -> Output | None:
     """Make a report without NumPy if that is possible: the same one as `make_report`, sooner.
 
-    Raises:
-        UsageError: an option does not fit the profile.
+    Returns None where it is not, and for everything that is wrong: the general way says what.
     """
     from whet.analyze.profile.digest import digest_report, suits
 
     if command not in ("top", "text") or not suits(config):
         return None
-    if len(request.sources) != 1 or request != Request(sources=request.sources):
+    plain = Request(sources=request.sources, diff_base=request.diff_base)
+    if request != plain or not 0 < len(request.sources) + len(request.diff_base) <= _MOST_DIGESTS:
         return None
-    digest = digest_profile(request.sources[0])
-    report = None if digest is None else digest_report(digest, config, REPORTS[command].defaults)
+    try:
+        sources = [digest_profile(source) for source in request.sources]
+        base = [digest_profile(source) for source in request.diff_base]
+        report = digest_report(sources, base, config, REPORTS[command].defaults)
+    except (OSError, WhetError):
+        return None
     if report is None:
         return None
     from whet.render.profile.top import render_top

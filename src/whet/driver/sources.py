@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Sequence
 
 from whet.analyze.profile.paths import trimmed_path
-from whet.errors import SourceError, WhetError
+from whet.errors import SourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,22 +64,20 @@ def load_profile(source: str) -> Profile:
         raise _source_error(path, error) from None
 
 
-def digest_profile(source: str) -> Digest | None:
+def digest_profile(source: str) -> Digest:
     """Read no more of a pprof file than a table of functions needs.
 
-    Returns None for every source of another kind, and for every bad one: `load_profile` says
-    what is wrong with it.
+    Raises:
+        SourceError, FormatError, OSError: the source is of another kind, or bad; `load_profile` says
+            what is wrong with it.
     """
     from whet.formats.digest import digest_stream
 
-    try:
-        path = _in_recording(source) if os.path.isdir(source) else source
-        if not os.path.isfile(path):  # what can be read only once is left alone
-            return None
-        with open(path, "rb") as file:
-            return digest_stream(file)
-    except (OSError, WhetError):
-        return None
+    path = _in_recording(source) if os.path.isdir(source) else source
+    if not os.path.isfile(path):  # what can be read only once is left alone
+        raise SourceError(f"{path}: not a regular file")
+    with open(path, "rb") as file:
+        return digest_stream(file, source=path)
 
 
 def is_object_file(path: str) -> bool:

@@ -5,14 +5,13 @@ Knows no particular format. Specification: RFC 1952.
 
 from __future__ import annotations
 
-import zlib
-
+from whet import kernels
 from whet.errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, BinaryIO
+    from typing import BinaryIO
 
 __all__ = ["GZIP_WINDOW", "unpacked_blocks"]
 
@@ -39,29 +38,18 @@ def unpacked_blocks(stream: BinaryIO) -> Iterator[bytes]:
         first = stream.read(_BLOCK_BYTES)
 
 
-def _gunzip(piece: bytes, stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the content of all gzip members; zero bytes after a member are padding."""
+def _gunzip(first: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    pieces = [first]
+
+    def read(size: int) -> bytes:
+        piece = pieces.pop() if pieces else stream.read(size)
+        if len(piece) > size:
+            pieces.append(piece[size:])
+        return piece[:size]
+
     unpacked_bytes = 0
-    while piece:
-        unpacker = zlib.decompressobj(GZIP_WINDOW)
-        while not unpacker.eof:
-            block = _unpack(unpacker, piece)
-            if block:
-                unpacked_bytes += len(block)
-                if unpacked_bytes > _MAX_UNPACKED_BYTES:
-                    raise FormatError(f"unpacks to more than {_MAX_UNPACKED_BYTES >> 30} GiB")
-                yield block
-            elif not piece:
-                raise FormatError("gzip stream is cut off")
-            piece = unpacker.unconsumed_tail or (b"" if unpacker.eof else stream.read(_BLOCK_BYTES))
-        piece = unpacker.unused_data.lstrip(b"\0")
-        while not piece and (more := stream.read(_BLOCK_BYTES)):
-            piece = more.lstrip(b"\0")
-
-
-def _unpack(unpacker: Any, piece: bytes) -> bytes:
-    try:
-        block: bytes = unpacker.decompress(piece, _BLOCK_BYTES)
-    except zlib.error as error:
-        raise FormatError(f"gzip stream is damaged ({error})") from None
-    return block
+    for block in kernels.gunzip(read):
+        unpacked_bytes += len(block)
+        if unpacked_bytes > _MAX_UNPACKED_BYTES:
+            raise FormatError(f"unpacks to more than {_MAX_UNPACKED_BYTES >> 30} GiB")
+        yield block

@@ -6,6 +6,8 @@ reference agree bit for bit.
 
     decode_pprof(blocks) -> columns                                reference.pprof
     digest_pprof(blocks) -> Digest                                 reference.digest
+    node_sums(digests, negative, column) -> NodeSums
+    gunzip(read) -> iterator of bytes                              reference.gzip
     encode_pprof(columns) -> bytes
     flat_cum(stack_start, stack, node_start, nodes, values, node_count, mask=None)
         -> (flat, cum)                                             reference.stacks
@@ -28,10 +30,10 @@ from whet.errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from whet.kernels.reference import I32, I64, CallTree, Columns, Digest, Edges, Flags
+    from whet.kernels.reference import I32, I64, CallTree, Columns, Digest, Edges, Flags, NodeSums
 
 
 def _compiled() -> Any:
@@ -57,7 +59,9 @@ __all__ = [
     "edge_sums",
     "encode_pprof",
     "flat_cum",
+    "gunzip",
     "native",
+    "node_sums",
     "row_groups",
     "tree_values",
 ]
@@ -79,6 +83,8 @@ def decode_pprof(blocks: Iterable[bytes]) -> Columns:
 def digest_pprof(blocks: Iterable[bytes]) -> Digest:
     """Decode an uncompressed profile to no more than a table of functions needs.
 
+    Samples are checked by `node_sums`.
+
     Raises:
         FormatError: the message is malformed or inconsistent.
     """
@@ -89,14 +95,60 @@ def digest_pprof(blocks: Iterable[bytes]) -> Digest:
     return digest
 
 
+def node_sums(digests: list[Digest], negative: list[bool], column: int) -> NodeSums:
+    """Sum up one value column of digests by node; those that are `negative` are subtracted.
+
+    Raises:
+        FormatError: samples are malformed or inconsistent.
+    """
+    sums: NodeSums
+    if native is None:
+        sums = _reference().node_sums(digests, negative, column)
+        return sums
+    try:
+        sums = native.node_sums(digests, negative, column)
+    except ValueError as error:
+        raise _format_error(error) from None
+    return sums
+
+
+def gunzip(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Yield the content of a gzip stream in blocks: of all members, zeros between them are padding.
+
+    Args:
+        read: returns at most so many bytes as it is asked for, none at the end.
+
+    Raises:
+        FormatError: the stream is damaged or cut off.
+    """
+    if native is None:
+        yield from _reference().gunzip(read)
+        return
+    blocks = native.GzipBlocks(read)
+    while True:
+        try:
+            block: bytes = next(blocks)
+        except StopIteration:
+            return
+        except ValueError as error:
+            raise _format_error(error) from None
+        yield block
+
+
 def _fed(decoder: Any, blocks: Iterable[bytes]) -> Any:
     try:
         for block in blocks:
             decoder.feed(block)
         return decoder.finish()
     except ValueError as error:
-        message, offset = error.args
-        raise FormatError(message, offset=offset) from None
+        raise _format_error(error) from None
+
+
+def _format_error(error: ValueError) -> FormatError:
+    if len(error.args) != 2:
+        raise error
+    message, offset = error.args
+    return FormatError(message, offset=offset)
 
 
 def encode_pprof(columns: Columns) -> bytes:

@@ -5,8 +5,9 @@ Slow and plain on purpose; never imports `whet._native`.
 
 from __future__ import annotations
 
-from whet.kernels.reference.digest import Digest
+from whet.kernels.reference.digest import Digest, NodeSums, node_sums
 from whet.kernels.reference.digest import digest as digest_pprof
+from whet.kernels.reference.gzip import gunzip
 from whet.kernels.reference.pprof import Columns
 from whet.kernels.reference.pprof import decode as decode_pprof
 from whet.kernels.reference.pprof import encode as encode_pprof
@@ -31,12 +32,15 @@ __all__ = [
     "Digest",
     "Edges",
     "Flags",
+    "NodeSums",
     "call_tree",
     "decode_pprof",
     "digest_pprof",
     "edge_sums",
     "encode_pprof",
     "flat_cum",
+    "gunzip",
+    "node_sums",
     "row_groups",
     "tree_values",
 ]
