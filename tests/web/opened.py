@@ -28,10 +28,15 @@ class Opened:
             self.page.keyboard.press(key)
         self.settle()
 
+    def go(self, changes: str) -> None:
+        """Change the state, wait for its data and until the page has drawn."""
+        self.page.evaluate(f"report.goTo({changes})")
+        self.settle()
+
     def settle(self) -> None:
         """Wait until no zoom is under way."""
         self.wait(
-            "((f) => f.range[0] === f.layout.start[f.node]"
+            "!document.body.dataset.busy && ((f) => f.range[0] === f.layout.start[f.node]"
             " && f.range[1] === f.layout.start[f.node] + f.tree.mass[f.node])(report.flame)"
         )
 

@@ -7,6 +7,8 @@ Two forms of the same call, `whet prof top [options] FILE...` and pprof's
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from whet.analyze.profile.config import CHOICES, OPTIONS, Config, set_option
@@ -20,6 +22,9 @@ from whet.errors import UsageError
 __all__ = ["main"]
 
 _DEFAULT_COMMAND = "top"
+_PAGE_OPTIONS = ("html", "view", "http", "no_browser")
+# The server is a floor beside this one: called by name, as commands are.
+_SERVER = "whet.ui.serve"
 # Old flags that choose a value column.
 VALUE_FLAGS = {
     "inuse_space": "inuse_space",
@@ -40,6 +45,9 @@ class Call:
     command: str = ""
     regex: str | None = None
     html: str = ""
+    view: str = ""
+    http: str | None = None
+    no_browser: bool = False
     config: Config = field(default_factory=Config)
     groups: dict[str, str] = field(default_factory=dict)
     request: Request = field(default_factory=Request)
@@ -60,10 +68,8 @@ def main(argv: list[str], streams: Streams) -> int:
         return 0
     if not call.request.sources:
         raise UsageError("no profile given", hint="usage: whet prof [REPORT] [OPTIONS] FILE...")
-    if call.shell:
-        return _shell(call, streams)
-    if call.html:
-        return _html(call, streams)
+    if call.shell or call.html or call.http is not None:
+        return _look(call, streams)
     for warning in call.notes:
         streams.talk(warning)
     output = make_quick_report(call.request, call.command or _DEFAULT_COMMAND, call.config)
@@ -103,11 +109,29 @@ def _html(call: Call, streams: Streams) -> int:
     from whet.driver.html import make_html
 
     loaded = load_request(call.request, call.config)
-    page, warnings = make_html(loaded.profile, call.request.sources, call.config)
+    page, warnings = make_html(loaded.profile, call.request.sources, call.config, view=call.view)
     for warning in (*call.notes, *loaded.warnings, *warnings):
         streams.talk(warning)
     write_output(call.html, page)
     streams.talk(f"Generating report in {call.html}")
+    return 0
+
+
+def _look(call: Call, streams: Streams) -> int:
+    """Do what is not one report."""
+    if call.shell:
+        return _shell(call, streams)
+    if call.http is not None:
+        return _serve(call, call.http, streams)
+    return _html(call, streams)
+
+
+def _serve(call: Call, endpoint: str, streams: Streams) -> int:
+    serve: Callable[[Request, Config, str, Callable[[str], None], bool], None]
+    serve = importlib.import_module(_SERVER).serve
+    for note in call.notes:
+        streams.talk(note)
+    serve(call.request, call.config, endpoint, streams.talk, not call.no_browser)
     return 0
 
 
@@ -136,6 +160,10 @@ def parse(argv: list[str]) -> Call:
             call.regex = word
         else:
             call.request.sources.append(word)
+    if call.http is not None and (call.command or call.html or call.shell):
+        raise UsageError("the web UI shows every report", hint="whet prof --http HOST:PORT [OPTIONS] FILE...")
+    if call.view and not call.html:
+        raise UsageError("-view says what a page shows first", hint="it goes with --html FILE")
     if call.shell and (call.command or call.html):
         raise UsageError("the shell makes its own reports", hint="whet prof shell [OPTIONS] FILE...")
     if call.command and REPORTS[call.command].takes_regex and not call.regex and not call.help:
@@ -157,8 +185,8 @@ def _flag(call: Call, text: str, words: list[str]) -> None:
         _report_flag(call, name, value if given else None, words)
     elif name == "format":
         _choose_format(call, value if given else _next(name, words))
-    elif name == "html":
-        call.html = value if given else _next(name, words)
+    elif name in _PAGE_OPTIONS:
+        _page_option(call, name, value if given else None, words)
     elif name in CHOICES:
         _choice(call, name, value if given else "true")
     elif name in VALUE_FLAGS:
@@ -173,6 +201,13 @@ def _flag(call: Call, text: str, words: list[str]) -> None:
         call.config = set_option(call.config, name, value)
     else:
         raise UsageError(f"unknown option -{name}", hint="whet prof --help lists the options")
+
+
+def _page_option(call: Call, name: str, value: str | None, words: list[str]) -> None:
+    if name == "no_browser":
+        call.no_browser = value is None or value.lower() not in ("false", "f", "0", "no", "n")
+    else:
+        setattr(call, name, _next(name, words) if value is None else value)
 
 
 def _value_flag(call: Call, name: str, value: str) -> None:
@@ -242,7 +277,10 @@ def _help() -> str:
     lines.append(f"  {'--format NAME':<18} the same as the report NAME; pprof means proto")
     lines.append(f"  {'shell, -i':<18} ask for reports one after the other; `help` tells more")
     lines.append(f"  {'compare OLD NEW':<18} what really changed; whet prof compare --help tells more")
+    lines.append(f"  {'--http HOST:PORT':<18} the web UI, until Ctrl-C; :0 takes a free port")
+    lines.append(f"  {'  -no_browser':<18} do not open it")
     lines.append(f"  {'--html FILE':<18} one offline HTML file with flame graph, tables and source")
+    lines.append(f"  {'  -view VIEW':<18} what it shows first: flame, graph, ... or an address of the web UI")
     lines += ["", "Options (one dash or two)"]
     for option in OPTIONS.values():
         names = [f"-{c}" for c in option.choices] or [f"-{option.name}"]

@@ -1,26 +1,21 @@
 """The interactive report of a profile, as one HTML file that needs nothing else.
 
 Puts the prepared tables of `analyze.profile.interactive` (columns of integers as JSON, gzip,
-base64) and the page's own style and modules (`whet/web`) into one text. The page's content
-security policy allows exactly those and no connection at all. No statistics are made here and
-no file named by a user is opened: sources come through `read_source`.
-
-The modules are joined in dependency order into one inline module, because a browser loads no
-module from beside a local file: in `whet/web` every import and export stays on a line of its
-own, and top-level names are unique across modules.
+base64) into the page (render/page.py), whose content security policy allows no connection at
+all. No statistics are made here and no file named by a user is opened: sources come through
+`read_source`.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import html
 import json
 import re
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import numpy.typing as npt
@@ -31,41 +26,45 @@ from whet.analyze.profile.config import Config, Defaults
 from whet.analyze.profile.excerpt import Excerpt, excerpt
 from whet.analyze.profile.interactive import Interactive, Rows, interactive
 from whet.analyze.profile.intervals import Intervals
-from whet.analyze.profile.origin import origins
 from whet.analyze.profile.report import prepare
 from whet.model.profile import Profile
-from whet.render.profile.graph_style import page_style
+from whet.render.columns import deltas, file_columns
+from whet.render.page import page_text
 from whet.render.profile.graph_svg import render_graph_svg
 
-__all__ = ["render_html"]
+__all__ = ["FirstState", "render_html"]
 
 ReadSource = Callable[[str], "str | None"]
 
-WEB = Path(__file__).resolve().parent.parent / "web"
-MODULES = (
-    "format.js",
-    "statistics.js",
-    "payload.js",
-    "model.js",
-    "layout.js",
-    "sandwich.js",
-    "colors.js",
-    "dom.js",
-    "tooltip.js",
-    "flame.js",
-    "boxes.js",
-    "source.js",
-    "graph.js",
-    "about.js",
-    "help.js",
-    "main.js",
-)
 MAX_SOURCE_BYTES = 600_000
-_IMPORT = re.compile(r"^import\s[^;]*;\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:function|class|const|let)\b)", re.MULTILINE)
 
 
-def render_html(profile: Profile, *, title: str, read_source: ReadSource | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class FirstState:
+    """What a page shows first.
+
+    Attributes:
+        view: a view of the page.
+        sample_type: the value column, -1 for the profile's default.
+        frame, sandwich: (name, file) as string indices of the profile, or None.
+    """
+
+    view: str = "overview"
+    sample_type: int = -1
+    inverted: bool = False
+    sort: str = "flat"
+    search: str = ""
+    frame: tuple[int, int] | None = None
+    sandwich: tuple[int, int] | None = None
+
+
+def render_html(
+    profile: Profile,
+    *,
+    title: str,
+    read_source: ReadSource | None = None,
+    first: FirstState | None = None,
+) -> str:
     """Render a profile as one offline HTML page.
 
     Args:
@@ -73,36 +72,13 @@ def render_html(profile: Profile, *, title: str, read_source: ReadSource | None 
         title: the name of the program or file, shown in the head.
         read_source: returns the text of a source file, or None where it cannot be read;
             without it no source lines are embedded.
+        first: what the page shows first, by default its overview.
 
     Raises:
         WhetError: the values are too large to be added up exactly in a browser.
     """
-    payload = _payload(profile, title, read_source)
-    script = "".join(_module(name) for name in MODULES)
-    style = (WEB / "report.css").read_text(encoding="utf-8") + page_style("#graph")
-    page = (WEB / "report.html").read_text(encoding="utf-8")
-    policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    parts = {
-        "policy": policy,
-        "title": html.escape(title.encode("utf-8", "replace").decode("utf-8")),
-        "style": style,
-        "payload": _pack(payload),
-        "script": script,
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], page)
-
-
-def _module(name: str) -> str:
-    """Return a module of the page without its imports and export marks."""
-    text = (WEB / name).read_text(encoding="utf-8")
-    return _EXPORT.sub("", _IMPORT.sub("", text))
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
+    payload = _payload(profile, title, read_source, first or FirstState())
+    return page_text(title, payload=_pack(payload))
 
 
 def _pack(payload: dict[str, Any]) -> str:
@@ -111,13 +87,18 @@ def _pack(payload: dict[str, Any]) -> str:
     return base64.b64encode(packer.compress(text) + packer.flush()).decode("ascii")
 
 
-def _payload(profile: Profile, title: str, read_source: ReadSource | None) -> dict[str, Any]:
+def _payload(
+    profile: Profile, title: str, read_source: ReadSource | None, first: FirstState
+) -> dict[str, Any]:
     """Lay out everything the page needs as JSON values."""
     content = interactive(profile)
     names = profile.sample_type_names()
-    default = profile.strings.text(profile.default_sample_type)
-    index = [name for name, _ in names].index(default) if default in dict(names) else -1
+    index = first.sample_type
+    if index < 0:
+        default = profile.strings.text(profile.default_sample_type)
+        index = [name for name, _ in names].index(default) if default in dict(names) else -1
     return {
+        "state": _state_words(content, first),
         "title": title,
         "types": names,
         "defaultType": index % max(1, len(names)),
@@ -134,14 +115,33 @@ def _payload(profile: Profile, title: str, read_source: ReadSource | None) -> di
             "line": content.line_key[:, 1].tolist(),
             "rows": _rows(content.lines),
         },
-        "graph": _graph(profile),
+        "graph": _graph(profile, first.sample_type),
         "sources": _sources(profile, content, read_source) if read_source else {},
     }
 
 
-def _graph(profile: Profile) -> str:
-    """Draw the call graph of the default sample type."""
-    report = prepare(profile, Config(), Defaults())
+def _state_words(content: Interactive, first: FirstState) -> str:
+    """Write a state as the page's address has it."""
+    words = {"view": first.view, "sort": first.sort, "search": first.search}
+    if first.inverted:
+        words["inverted"] = "1"
+    for name, wanted in (("frame", first.frame), ("sandwich", first.sandwich)):
+        row = -1 if wanted is None else _frame_row(content, wanted)
+        if row >= 0:
+            words[name] = str(row)
+    usual = {"view": "overview", "sort": "flat", "search": ""}
+    return urlencode({name: text for name, text in words.items() if text != usual.get(name)})
+
+
+def _frame_row(content: Interactive, wanted: tuple[int, int]) -> int:
+    frames, used = content.frames, content.used
+    found = np.flatnonzero((frames.name[used] == wanted[0]) & (frames.file[used] == wanted[1]))
+    return int(found[0]) if found.size else -1
+
+
+def _graph(profile: Profile, sample_type: int) -> str:
+    """Draw the call graph of a sample type, -1 for the default."""
+    report = prepare(profile, Config(sample_index=str(sample_type) if sample_type >= 0 else ""), Defaults())
     return "\n".join(render_graph_svg(report, drawn_call_graph(report), styled=False))
 
 
@@ -176,17 +176,8 @@ def _frames(profile: Profile, content: Interactive) -> dict[str, Any]:
     name_rows = frames.name[used].tolist()
     addresses = frames.address[used].tolist()
     names = [text(n) if n else f"0x{a:x}" for n, a in zip(name_rows, addresses, strict=True)]
-    file_rows, file = np.unique(frames.file[used], return_inverse=True)
-    files = [text(row) for row in file_rows.tolist()]
-    mapped = frozenset(text(row) for row in profile.mappings.filename.tolist())
-    found = origins(files, native_files=mapped)
-    return {
-        "name": names,
-        "file": file.reshape(-1).tolist(),
-        "line": frames.start_line[used].tolist(),
-        "files": files,
-        "origins": [[origin.kind, origin.package] for origin in found],
-    }
+    files, file = file_columns(profile, frames.file[used])
+    return {"name": names, "line": frames.start_line[used].tolist(), "file": file, **files}
 
 
 def _labels(content: Interactive) -> dict[str, Any]:
@@ -200,7 +191,7 @@ def _labels(content: Interactive) -> dict[str, Any]:
 
 def _tree(tree: CallTree, own: Rows) -> dict[str, Any]:
     return {
-        "parent": _deltas(tree.parent[1:]),
+        "parent": deltas(tree.parent[1:]),
         "frame": tree.frame[1:].tolist(),
         "folded": tree.folded[tree.folded > 0].tolist(),
         "self": _rows(own),
@@ -211,7 +202,7 @@ def _rows(rows: Rows) -> dict[str, Any]:
     """Lay out sums as columns; a column that is a multiple of the first is only its factor."""
     columns = [rows.values[:, i] for i in range(rows.values.shape[1])]
     return {
-        "row": _deltas(rows.row),
+        "row": deltas(rows.row),
         "group": rows.group.tolist() if rows.group.any() else [],
         "values": [_multiple(columns[0], c) if i else c.tolist() for i, c in enumerate(columns)],
     }
@@ -225,11 +216,6 @@ def _multiple(first: npt.NDArray[np.int64], column: npt.NDArray[np.int64]) -> in
         if np.array_equal(first * np.int64(factor), column):
             return factor
     return list(column.tolist())
-
-
-def _deltas(column: npt.NDArray[np.integer[Any]]) -> list[int]:
-    """Return the differences between neighbours, beginning from 0."""
-    return list(np.diff(column.astype(np.int64), prepend=0).tolist())
 
 
 def _sources(profile: Profile, content: Interactive, read_source: ReadSource) -> dict[str, Excerpt]:

@@ -7,7 +7,7 @@ import { formatCount, formatShare, formatValue } from "./format.js";
 export function showAbout(host, model) {
   const sections = [
     ["Recording", recordingRows(model)],
-    ["Measured values", model.types.map(([type, unit], i) => [type, `${formatValue(typeTotal(model, i), unit)}${i === model.type ? " (shown)" : ""}`])],
+    ["Measured values", model.types.map(([type, unit], i) => [type, `${typeTotal(model, i, unit)}${i === model.type ? " (shown)" : ""}`])],
     ["Collector", collectorRows(model)],
     ["Labels", labelRows(model)],
     ["This page", pageRows(model)],
@@ -17,12 +17,14 @@ export function showAbout(host, model) {
   host.replaceChildren(make("div", { class: "cards" }, ...cards));
 }
 
-function typeTotal(model, index) {
-  return model.callees.own.values[index].reduce((sum, value, i) => (model.allowed[model.callees.own.group[i]] ? sum + value : sum), 0);
+/** A total, or the unit alone where only the server knows it. */
+function typeTotal(model, index, unit) {
+  const total = model.typeTotal(index);
+  return total === null ? unit : formatValue(total, unit);
 }
 
 function recordingRows(model) {
-  const { facts, title } = model.payload;
+  const { facts, title } = model;
   const rows = [["program", title]];
   if (facts.timeNanos > 0) rows.push(["recorded", new Date(facts.timeNanos / 1e6).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" })]);
   if (facts.durationNanos > 0) rows.push(["duration", formatValue(facts.durationNanos, "nanoseconds")]);
@@ -37,7 +39,7 @@ function recordingRows(model) {
 
 /** Show `whet: key=value` comments by key, and all others as they are. */
 function collectorRows(model) {
-  return model.payload.facts.comments.map((comment) => {
+  return model.facts.comments.map((comment) => {
     const found = /^whet: ([\w.-]+)=(.*)$/s.exec(comment);
     if (!found) return ["comment", comment];
     const [, key, value] = found;
@@ -57,14 +59,14 @@ function words(key) {
 }
 
 function labelRows(model) {
-  const { labels } = model.payload;
+  const { labels } = model;
   const rows = labels.keys.map((key) => [key.name, key.values.slice(1).join(", ")]);
   for (const [name, distinct] of labels.unused) rows.push([name, `${formatCount(distinct)} values, too many to filter by`]);
   return rows;
 }
 
 function pageRows(model) {
-  const cutoff = formatShare(model.payload.facts.cutoffShare);
+  const cutoff = formatShare(model.facts.cutoffShare);
   const rows = [
     ["complete above", `${cutoff} of the total; smaller frames are summed up in “(rest: N frames)” boxes, so every box is exactly itself plus its children`],
     ["intervals", model.noInterval() || "95% Wilson score intervals of each share, from the number of samples"],

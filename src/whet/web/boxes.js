@@ -107,8 +107,8 @@ export class BoxesTable {
     const parts = [];
     if (left > 0) parts.push(make("button", { type: "button", class: "more", onclick: () => this.more() }, `show ${Math.min(MORE, left).toLocaleString("en-US")} more of ${left.toLocaleString("en-US")}`));
     if (!this.rows.length) parts.push(make("p", { class: "empty" }, this.matches ? "no function matches the search" : "there are no samples to show"));
-    const hidden = this.model.payload.hiddenFunctions;
-    if (hidden > 0 && !this.matches && left <= 0) parts.push(make("p", { class: "quiet" }, `${hidden.toLocaleString("en-US")} more functions are below ${formatShare(this.model.payload.facts.cutoffShare)} each`));
+    const hidden = this.model.hiddenFunctions;
+    if (hidden > 0 && !this.matches && left <= 0) parts.push(make("p", { class: "quiet" }, `${hidden.toLocaleString("en-US")} more functions are ${this.model.hiddenBelow()}`));
     return parts;
   }
 

@@ -42,6 +42,16 @@ export class Palette {
     return PLAIN[this.theme][name];
   }
 
+  /** Return [fill, text colour] for a change from -1 (all gone) over 0 (as before) to 1 (all new). */
+  change(ratio) {
+    const step = Math.sign(ratio) * Math.ceil(Math.min(1, Math.abs(ratio)) * 5 - 1e-9);
+    if (!step) return this.plain("rest");
+    const strength = Math.abs(step) / 5;
+    const hue = step > 0 ? 28 : 240;
+    if (this.theme === "dark") return [`oklch(${0.36 + 0.3 * strength} ${0.02 + 0.12 * strength} ${hue})`, strength > 0.5 ? "#14130f" : "#efece6"];
+    return [`oklch(${0.95 - 0.2 * strength} ${0.02 + 0.12 * strength} ${hue})`, "#1d1b18"];
+  }
+
   /** Return a background of several hues that stands for a kind of code in the legend. */
   sample(kind) {
     const stops = HUES.slice(0, 3).map((hue, i) => `${SHADES[this.theme][kind](hue)[0]} ${i * 33.4}% ${(i + 1) * 33.4}%`);

@@ -36,17 +36,18 @@ export class FlameView {
     new ResizeObserver(() => this.resize()).observe(host);
   }
 
-  /** Show a tree from its root. */
-  show(tree) {
+  /** Show a tree from its root, or where the last one was looked at. */
+  show(tree, { stay = false } = {}) {
+    const range = stay && this.tree ? this.range : [0, tree.mass[0]];
     this.tree = tree;
     this.layout = layOut(tree);
     this.goal = null; // ends a zoom that is under way in the old tree
     this.node = 0;
     this.selected = -1;
     this.hovered = null;
-    this.range = [0, tree.mass[0]];
+    this.range = range;
     this.resize();
-    this.host.scrollTop = this.flip ? this.host.scrollHeight : 0;
+    if (!stay) this.host.scrollTop = this.flip ? this.host.scrollHeight : 0;
   }
 
   get rows() {
@@ -185,7 +186,7 @@ export class FlameView {
     if (this.matches) return palette.plain("hit");
     if (frame === -1) return palette.plain("root");
     if (frame < 0) return palette.plain("rest");
-    if (this.model.isDiff) return palette.plain(tree.total[node] > 0 ? "loss" : tree.total[node] < 0 ? "gain" : "rest");
+    if (this.model.isDiff) return palette.change(tree.mass[node] ? tree.total[node] / tree.mass[node] : 0);
     return palette.frame(frame);
   }
 

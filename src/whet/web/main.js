@@ -1,89 +1,76 @@
-// Puts the views together. The state of the page is the text after "#": whoever gets the link
-// sees the same picture.
+// Puts the views together, over either source of data. The state of the page is its address:
+// whoever gets the link sees the same picture.
 
 import { showAbout } from "./about.js";
 import { BoxesTable } from "./boxes.js";
 import { Palette } from "./colors.js";
 import { byId, make } from "./dom.js";
+import { EmbeddedData } from "./embedded.js";
 import { FlameView } from "./flame.js";
 import { formatBound, formatCount, formatInterval, formatShare, formatValue } from "./format.js";
 import { GraphView } from "./graph.js";
 import { fillHelp } from "./help.js";
-import { matchedMass } from "./layout.js";
-import { KIND_NAMES, Model } from "./model.js";
+import { KIND_NAMES } from "./model.js";
 import { unpack } from "./payload.js";
-import { sandwichTrees } from "./sandwich.js";
+import { PeekView } from "./peek.js";
+import { Refine, exactly } from "./refine.js";
+import { ServedData } from "./served.js";
 import { SourceView } from "./source.js";
+import { showTags } from "./tags.js";
+import { TimelineView } from "./timeline.js";
 import { Tooltip } from "./tooltip.js";
 
-const VIEWS = [["overview", "Overview"], ["flame", "Flame graph"], ["boxes", "Biggest boxes"], ["source", "Source"], ["graph", "Graph"], ["about", "About"]];
-
 class Report {
-  constructor(payload) {
-    this.model = new Model(payload);
-    this.model.callers.isCallers = true;
+  constructor(data) {
+    this.data = data;
+    this.model = data.model;
     this.palette = new Palette(this.model);
     this.tooltip = new Tooltip(byId("tooltip"), this.model);
-    this.state = this.readState();
     this.drawn = {};
+    this.asked = 0;
+    this.setTheme(this.savedTheme());
+    this.state = data.readState();
     this.makeViews();
     this.makeTools();
-    this.setTheme(this.savedTheme());
-    this.apply();
-    addEventListener("hashchange", () => this.goTo(this.readState(), false));
-    addEventListener("popstate", () => this.goTo(this.readState(), false));
+    addEventListener("hashchange", () => this.goTo(data.readState(), null));
+    addEventListener("popstate", () => this.goTo(data.readState(), null));
     addEventListener("keydown", (event) => this.onKey(event));
-  }
-
-  // State.
-
-  readState() {
-    const words = new URLSearchParams(location.hash.slice(1));
-    const number = (name, fallback, limit) => {
-      const value = words.has(name) ? Number(words.get(name)) : fallback;
-      return Number.isInteger(value) && value >= -1 && value < limit ? value : fallback;
-    };
-    const { model } = this;
-    const inverted = words.get("inverted") === "1";
-    const tree = inverted ? model.callers : model.callees;
-    const labels = (words.get("labels") || "").split(",").map(Number);
-    return {
-      view: VIEWS.some(([key]) => key === words.get("view")) ? words.get("view") : "overview",
-      type: Math.max(0, number("type", model.payload.defaultType, model.types.length)),
-      labels: model.keys.map((key, i) => (labels[i] >= 0 && labels[i] < key.values.length && words.has("labels") ? labels[i] : -1)),
-      inverted,
-      zoom: Math.max(0, number("zoom", 0, tree.size)),
-      frame: number("frame", -1, model.frames.name.length),
-      sandwich: number("sandwich", -1, model.frames.name.length),
-      sort: ["flat", "cum", "bound", "name"].includes(words.get("sort")) ? words.get("sort") : "flat",
-      search: words.get("search") || "",
-    };
-  }
-
-  writeState(push) {
-    const { state, model } = this;
-    const words = new URLSearchParams();
-    const put = (name, value, usual) => value !== usual && words.set(name, value);
-    put("view", state.view, "overview");
-    put("type", state.type, model.payload.defaultType);
-    put("labels", state.labels.join(","), state.labels.map(() => -1).join(","));
-    put("inverted", state.inverted ? "1" : "", "");
-    put("zoom", state.zoom, 0);
-    put("frame", state.frame, -1);
-    put("sandwich", state.sandwich, -1);
-    put("sort", state.sort, "flat");
-    put("search", state.search, "");
-    const hash = words.size ? `#${words}` : "#";
-    if (hash === (location.hash || "#")) return;
-    if (push) history.pushState(null, "", hash);
-    else history.replaceState(null, "", hash);
   }
 
   /** Change a part of the state and show what follows from it. */
   goTo(changes, push = true) {
-    Object.assign(this.state, changes);
+    const before = this.state;
+    const state = { ...before, ...changes };
+    // Other samples or frames make other trees: what was zoomed into is not there any more.
+    if (this.data.isServed && push !== null && !("zoom" in changes) && ["filters", "labels", "time", "inverted"].some((part) => part in changes)) state.zoom = this.data.noZoom();
+    this.state = state;
+    const asked = ++this.asked;
+    const pending = this.data.load(state);
+    if (!pending) return this.arrive(push);
+    document.body.dataset.busy = "true";
+    return pending.then(
+      () => asked === this.asked && this.arrive(push),
+      (error) => asked === this.asked && this.refuse(error, before, push),
+    );
+  }
+
+  arrive(push) {
+    delete document.body.dataset.busy;
+    this.complain("");
     this.apply();
-    this.writeState(push);
+    if (push !== null) this.data.writeState(this.state, push);
+  }
+
+  /** Say what was wrong, and keep what can be seen. */
+  refuse(error, before, push) {
+    delete document.body.dataset.busy;
+    this.complain(error.message);
+    if (push !== null && this.drawn.done) this.state = before;
+  }
+
+  complain(text) {
+    byId("problem").textContent = text;
+    byId("problem").hidden = !text;
   }
 
   // Parts.
@@ -109,26 +96,44 @@ class Report {
       onPivot: (frame) => this.pivot(frame),
       onHover: (frame) => this.mark(frame),
     });
-    this.source = new SourceView(byId("source"), { model, palette, onChoose: (frame) => this.goTo({ frame }) });
+    this.source = new SourceView(byId("source"), { data: this.data, model, palette, onChoose: (frame) => this.goTo({ frame }) });
     this.graph = new GraphView(byId("graph-picture"), {
       onSelect: (name) => this.selectFrame(model.frames.name.indexOf(name)),
       onPivot: (name) => this.pivot(model.frames.name.indexOf(name)),
     });
-    fillHelp(byId("help"));
+    if (this.data.isServed) this.makeServedViews();
+    fillHelp(byId("help"), this.data.isServed, this.data.views);
+  }
+
+  makeServedViews() {
+    const { model, palette } = this;
+    this.peek = new PeekView(byId("peek"), { model, palette, onPeek: (peek) => this.goTo({ peek }), onSelect: (frame) => this.goTo({ frame, peek: exactly(model.frames.name[frame]) }) });
+    this.refine = new Refine(byId("refine"), byId("chips"), {
+      keys: [...model.labels.keys.map((key) => key.name), ...model.labels.unused.map(([name]) => name)],
+      onApply: (filters) => this.goTo({ filters }),
+    });
+    byId("refine-button").hidden = false;
+    byId("refine-button").addEventListener("click", () => this.refine.open(this.state.filters));
+    byId("save-button").hidden = false;
+    byId("save-button").addEventListener("click", () => this.save());
+    if (model.timeline) this.timeline = new TimelineView(byId("time"), { palette, lengthNs: model.timeline.lengthNs, onChoose: (time) => this.goTo({ time }) });
+  }
+
+  /** Download what is seen as one file that works without the server. */
+  save() {
+    make("a", { href: this.data.address(this.state, "save/"), download: "" }).click();
   }
 
   makeTools() {
     const tabs = document.querySelector(".tabs");
-    VIEWS.forEach(([key, label], i) => tabs.append(make("button", { type: "button", role: "tab", id: `tab-${key}`, title: `${label} (${i + 1})`, onclick: () => this.goTo({ view: key }), onkeydown: (event) => this.onTabKey(event, i) }, label)));
+    this.data.views.forEach(([key, label], i) => tabs.append(make("button", { type: "button", role: "tab", id: `tab-${key}`, title: `${label} (${i + 1})`, onclick: () => this.goTo({ view: key }), onkeydown: (event) => this.onTabKey(event, i) }, label)));
     const { model } = this;
     if (model.types.length > 1) model.types.forEach(([type, unit], i) => byId("types").append(make("button", { type: "button", title: `${type} in ${unit}`, onclick: () => this.goTo({ type: i }) }, type.replaceAll("_", " "))));
-    model.keys.forEach((key, i) => {
+    this.data.choices().forEach((key, i) => {
       const options = key.values.map((text, value) => make("option", { value }, value ? text || "(empty)" : `no ${key.name}`));
-      const absent = model.groups.some((group) => group[i] === 0);
-      const present = new Set(model.groups.map((group) => group[i]));
-      const choice = make("select", { "aria-label": `filter by ${key.name}`, onchange: (event) => this.goTo({ labels: this.state.labels.map((old, k) => (k === i ? Number(event.target.value) : old)) }) },
-        make("option", { value: -1 }, `every ${key.name}`), ...options.slice(absent ? 0 : 1));
-      choice.hidden = present.size < 2;
+      const choice = make("select", { "aria-label": `filter by ${key.name}`, onchange: (event) => this.chooseLabel(i, Number(event.target.value)) },
+        make("option", { value: -1 }, `every ${key.name}`), ...options.slice(key.absent ? 0 : 1));
+      choice.hidden = key.hidden;
       byId("filters").append(choice);
     });
     const search = byId("search");
@@ -155,10 +160,15 @@ class Report {
     document.querySelector(".tabs").setAttribute("aria-orientation", "horizontal");
   }
 
+  chooseLabel(key, value) {
+    this.goTo({ labels: this.state.labels.map((old, k) => (k === key ? value : old)) });
+  }
+
   onTabKey(event, index) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
-    const [key] = VIEWS[(index + step + VIEWS.length) % VIEWS.length];
+    const { views } = this.data;
+    const [key] = views[(index + step + views.length) % views.length];
     this.goTo({ view: key });
     byId(`tab-${key}`).focus();
     event.preventDefault();
@@ -168,26 +178,50 @@ class Report {
 
   apply() {
     const { model, state, drawn } = this;
-    const data = `${state.type} ${state.labels}`;
-    const fresh = drawn.data !== data;
-    if (fresh) model.choose(state.type, state.labels);
-    const searched = drawn.search !== state.search;
-    if (searched) this.matches = model.match(state.search);
+    const fresh = this.data.show(state) || !drawn.done;
+    const searched = fresh || drawn.search !== state.search;
+    if (searched || this.data.isServed) this.matches = model.match(state.search);
     document.body.dataset.view = state.view;
     document.body.dataset.sandwich = state.sandwich >= 0;
     this.applyTools();
     this.applyFlame(fresh);
     this.applyBoxes(fresh || searched || drawn.sort !== state.sort || drawn.theme !== this.palette.theme);
-    if (state.view === "source") this.source.show(state.frame);
+    if (state.view === "source") this.source.show(state);
     if (state.view === "graph") this.showGraph();
     if (state.view === "about") showAbout(byId("about"), model);
+    if (this.data.isServed) this.applyServed();
     if (fresh) this.showHeadline();
-    this.drawn = { data, search: state.search, sort: state.sort, theme: this.palette.theme, tree: drawn.tree, sandwich: this.drawn.sandwich, ...this.shown };
+    this.drawn = { done: true, search: state.search, sort: state.sort, theme: this.palette.theme };
+  }
+
+  applyServed() {
+    const { model, state, data } = this;
+    const time = state.time && this.timeline ? [[`time ${this.timeText(state.time)}`, () => this.goTo({ time: "" })]] : [];
+    this.refine.showChips(state.filters, time);
+    if (this.timeline) this.timeline.show(data.parts.view.timeline, state.time);
+    if (state.view === "peek") this.peek.show(state.peek, data.parts.peek);
+    if (state.view === "tags") {
+      showTags(byId("tags"), {
+        model,
+        keys: data.parts.tags.tags,
+        onChoose: (key, value) => {
+          const index = model.labels.keys.findIndex(({ name }) => name === key);
+          this.chooseLabel(index, model.labels.keys[index].values.indexOf(value));
+        },
+        onGroup: (key) => this.goTo({ filters: { ...state.filters, tagroot: key }, view: "flame" }),
+      });
+    }
+    const warnings = model.warnings.join("; ");
+    if (warnings) this.complain(warnings);
+  }
+
+  timeText(word) {
+    return word.split("-").map((end) => formatValue(Number(end), "nanoseconds")).join(" – ");
   }
 
   applyTools() {
     const { state, model } = this;
-    for (const [key] of VIEWS) {
+    for (const [key] of this.data.views) {
       const tab = byId(`tab-${key}`);
       tab.setAttribute("aria-selected", String(key === state.view));
       tab.tabIndex = key === state.view ? 0 : -1;
@@ -205,7 +239,7 @@ class Report {
   }
 
   subtitle(model) {
-    const { facts } = model.payload;
+    const { facts } = model;
     const parts = [`${formatValue(model.net, model.unit)} ${model.typeName === "samples" ? "samples" : model.typeName.replaceAll("_", " ")}`];
     if (model.countType >= 0 && model.countType !== model.type) parts.push(`${formatCount(model.samples)} samples`);
     if (facts.durationNanos > 0) parts.push(`recorded over ${formatValue(facts.durationNanos, "nanoseconds")}`);
@@ -215,18 +249,21 @@ class Report {
   }
 
   applyFlame(fresh) {
-    const { state, model } = this;
-    const tree = state.inverted ? model.callers : model.callees;
+    const { state, data } = this;
+    const tree = data.tree(state);
+    const node = data.zoomNode(state, tree);
     const isSandwich = state.sandwich >= 0;
     byId("flame-tree").hidden = isSandwich;
     byId("sandwich").hidden = !isSandwich;
     byId("unsandwich").hidden = !isSandwich;
     for (const view of [this.flame, this.above, this.below]) view.matches = this.matches;
     if (fresh || this.flame.tree !== tree) {
-      this.flame.show(tree);
+      // A closer look at the same tree moves there; another tree is shown at once.
+      const stay = !fresh && this.flame.tree?.isCallers === tree.isCallers && data.isServed;
+      this.flame.show(tree, { stay });
       byId("flame").style.setProperty("--content", `${this.flame.usefulHeight + 2}px`);
-      if (state.zoom) this.flame.zoomTo(state.zoom, { animate: false });
-    } else if (this.flame.node !== state.zoom) this.flame.zoomTo(state.zoom);
+      if (stay || node) this.flame.zoomTo(node, { animate: stay });
+    } else if (this.flame.node !== node) this.flame.zoomTo(node);
     if (isSandwich && (fresh || this.sandwiched !== state.sandwich)) this.showSandwich(state.sandwich);
     this.sandwiched = isSandwich ? state.sandwich : -1;
     this.showCrumbs();
@@ -240,9 +277,8 @@ class Report {
 
   showSandwich(frame) {
     const { model } = this;
-    const { callers, callees } = sandwichTrees(model.callees, frame);
+    const { callers, callees, missing } = this.data.sandwich(frame);
     callers.isCallers = true;
-    const missing = model.cum[frame] - callees.total[0];
     const rest = missing ? `, ${formatValue(missing, model.unit)} more inside rest frames` : "";
     byId("sandwich-name").textContent = `callees of ${model.frames.name[frame]}${rest}`;
     this.above.show(callers);
@@ -269,8 +305,8 @@ class Report {
     const { model, matches } = this;
     let text = "";
     if (matches) {
-      const functions = matches.reduce((count, hit) => count + hit, 0);
-      const share = formatShare(model.share(matchedMass(this.flame.tree, matches)));
+      const { functions, mass } = this.data.found(this.state, this.flame.tree, matches);
+      const share = formatShare(model.share(mass));
       text = functions ? `${formatCount(functions)} ${functions === 1 ? "function" : "functions"}, ${share} of the total` : "nothing found";
     }
     byId("matched").textContent = text;
@@ -285,19 +321,18 @@ class Report {
 
   showGraph() {
     const { model, state } = this;
-    this.graph.show(model.payload.graph);
+    const { text, note } = this.data.graph(state);
+    this.graph.show(text);
     this.graph.choose(state.frame < 0 ? "" : model.frames.name[state.frame]);
     this.graph.match(this.matches && ((name) => this.matches[model.frames.name.indexOf(name)]));
-    const drawn = model.payload.defaultType;
-    const other = state.type !== drawn || state.labels.some((value) => value >= 0);
-    byId("graph-note").textContent = other ? `the graph shows all samples by ${model.types[drawn][0]}` : "";
+    byId("graph-note").textContent = note;
   }
 
   showHeadline() {
     const { model } = this;
     let best = -1;
     model.flat.forEach((value, i) => {
-      if (best < 0 || Math.abs(value) > Math.abs(model.flat[best])) best = i;
+      if (value && (best < 0 || Math.abs(value) > Math.abs(model.flat[best]))) best = i;
     });
     const host = byId("headline");
     if (best < 0 || !model.total) {
@@ -329,13 +364,31 @@ class Report {
     const interval = model.interval(model.cum[frame]);
     const bound = model.bound(model.cum[frame]);
     const amount = (value) => `${formatValue(value, model.unit)} (${formatShare(model.share(value))})`;
+    if (Number.isNaN(model.cum[frame])) return host.replaceChildren(make("strong", {}, model.frames.name[frame]), make("span", { class: "facts" }, "not among the boxes of this view"));
     const facts = [`flat ${amount(model.flat[frame])}`, `cum ${amount(model.cum[frame])}${interval ? `, 95%: ${formatInterval(interval)}` : ""}`];
     if (bound < 1000 && bound !== null) facts.push(`at most ${formatBound(bound)} faster if free`);
     host.replaceChildren(make("strong", { title: model.frames.name[frame] }, model.frames.name[frame]), make("span", { class: "place", title: model.place(frame) }, model.place(frame, true)), make("span", { class: "facts" }, facts.join("  ·  ")),
-      make("button", { type: "button", onclick: () => this.pivot(frame) }, "Sandwich"), make("button", { type: "button", onclick: () => this.goTo({ view: "source", frame }) }, "Source"));
+      make("button", { type: "button", onclick: () => this.pivot(frame) }, "Sandwich"), make("button", { type: "button", onclick: () => this.goTo({ view: "source", frame }) }, "Source"),
+      ...(this.data.isServed ? this.frameButtons(frame) : []));
+  }
+
+  frameButtons(frame) {
+    const button = (label, action) => make("button", { type: "button", onclick: action }, label);
+    return [button("Peek", () => this.peekAt(frame)), ...[["Focus", "f"], ["Ignore", "i"], ["Hide", "h"]].map(([label, word]) => button(label, () => this.filterBy(word, frame)))];
   }
 
   // Acting.
+
+  peekAt(frame) {
+    if (frame >= 0) this.goTo({ view: "peek", peek: exactly(this.model.frames.name[frame]) });
+  }
+
+  filterBy(word, frame) {
+    if (frame < 0) return;
+    const old = this.state.filters[word];
+    const name = exactly(this.model.frames.name[frame]);
+    this.goTo({ filters: { ...this.state.filters, [word]: old ? `${old}|${name}` : name }, sandwich: -1 });
+  }
 
   hover(view, hit, event) {
     if (!hit) this.tooltip.hide();
@@ -348,7 +401,7 @@ class Report {
     this.state.frame = frame >= 0 ? frame : -1;
     this.showDetail(this.state.frame);
     this.boxes.choose(this.state.frame);
-    this.writeState(false);
+    this.data.writeState(this.state, false);
   }
 
   selectFrame(frame) {
@@ -366,12 +419,12 @@ class Report {
 
   zoom(view, node) {
     this.tooltip.hide();
-    if (view === this.flame) this.goTo({ zoom: node });
+    if (view === this.flame) this.goTo({ zoom: this.data.zoomWord(view.tree, node) });
     else view.zoomTo(node);
   }
 
   turn(inverted) {
-    this.goTo({ inverted, zoom: 0, sandwich: -1 });
+    this.goTo({ inverted, zoom: this.data.noZoom(), sandwich: -1 });
   }
 
   pivot(frame) {
@@ -403,7 +456,7 @@ class Report {
   escape() {
     if (this.state.search) this.goTo({ search: "" }, false);
     else if (this.state.sandwich >= 0) this.goTo({ sandwich: -1 });
-    else if (this.state.zoom) this.goTo({ zoom: 0 });
+    else if (this.state.zoom) this.goTo({ zoom: this.data.noZoom() });
     else {
       this.flame.selected = -1;
       this.goTo({ frame: -1 }, false);
@@ -412,7 +465,7 @@ class Report {
   }
 
   onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open || byId("refine").open) return;
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
     const frame = this.state.frame;
     const actions = {
@@ -427,15 +480,29 @@ class Report {
       N: () => this.nextMatch(-1),
       f: () => this.goTo({ sort: "flat" }, false),
       c: () => this.goTo({ sort: "cum" }, false),
-      0: () => this.goTo({ zoom: 0 }),
+      0: () => this.goTo({ zoom: this.data.noZoom() }),
+      b: () => this.source.toggleCode(),
+      ...(this.data.isServed ? this.servedKeys(frame) : {}),
     };
-    const view = VIEWS[Number(event.key) - 1];
+    const view = this.data.views[Number(event.key) - 1];
     const action = view ? () => this.goTo({ view: view[0] }) : actions[event.key];
     const walks = /^(Arrow|Enter$|Backspace$|Home$)/.test(event.key) && event.target === document.body;
     if (action) action();
     else if (walks && ["overview", "flame"].includes(this.state.view)) (this.state.sandwich >= 0 ? this.below : this.flame).onKey(event);
     else return;
     event.preventDefault();
+  }
+
+  servedKeys(frame) {
+    return {
+      p: () => this.peekAt(frame),
+      r: () => this.refine.open(this.state.filters),
+      F: () => this.filterBy("f", frame),
+      X: () => this.filterBy("i", frame),
+      H: () => this.filterBy("h", frame),
+      u: () => this.goTo({ filters: {}, time: "", labels: this.state.labels.map(() => -1) }),
+      w: () => this.save(),
+    };
   }
 
   // Theme.
@@ -469,8 +536,11 @@ class Report {
 
 async function open() {
   try {
-    const payload = await unpack(byId("payload").textContent);
-    window.report = new Report(payload);
+    const packed = byId("payload").textContent.trim();
+    const data = packed ? new EmbeddedData(await unpack(packed)) : await ServedData.open();
+    const report = new Report(data);
+    window.report = report;
+    await report.goTo({}, null);
     document.body.dataset.ready = "true";
   } catch (error) {
     byId("headline").replaceChildren(make("p", { class: "lead" }, "this report cannot be shown"), make("p", {}, String(error.message || error)));

@@ -1,9 +1,12 @@
-// The profile in the browser: which sample type and labels are chosen, and the sums that follow.
+// The profile in the browser: names, shares and their uncertainty, wherever the sums come from.
 //
-// Every sum comes from rows split by label set, so a choice is one pass over the rows. In every
-// tree a node's total is its own value plus its children's totals, in integers.
+// `Model` is that of an offline report: every sum comes from rows split by label set, so a choice
+// is one pass over the rows. In every tree a node's total is its own value plus its children's
+// totals, in integers.
 
+import { formatShare } from "./format.js";
 import { unpackRows, unpackTree } from "./payload.js";
+import { sandwichTrees } from "./sandwich.js";
 import { amdahlBound, wilsonInterval } from "./statistics.js";
 
 export const OWN = 0;
@@ -12,23 +15,8 @@ export const STANDARD = 2;
 export const NATIVE = 3;
 export const KIND_NAMES = ["own code", "library", "standard library", "native code"];
 
-export class Model {
-  constructor(payload) {
-    this.payload = payload;
-    this.types = payload.types;
-    this.type = payload.defaultType;
-    this.frames = payload.frames;
-    this.keys = payload.labels.keys;
-    this.groups = payload.labels.groups;
-    this.chosen = this.keys.map(() => -1);
-    this.callees = unpackTree(payload.callees);
-    this.callers = unpackTree(payload.callers);
-    this.functionRows = unpackRows(payload.functions);
-    this.lineRows = unpackRows(payload.lines.rows);
-    this.countType = this.types.findIndex(([type, unit]) => type === "samples" && unit === "count");
-    this.recompute();
-  }
-
+/** What every view needs: `types`, `type`, `frames`, `total`, `isDiff`, `effective`, `noInterval()`. */
+export class Measures {
   get unit() {
     return this.types.length ? this.types[this.type][1] : "count";
   }
@@ -37,74 +25,8 @@ export class Model {
     return this.types.length ? this.types[this.type][0] : "nothing";
   }
 
-  /** Choose a sample type and label values (-1 = all; one number a key), and add up anew. */
-  choose(type, chosen) {
-    this.type = type;
-    this.chosen = chosen;
-    this.recompute();
-  }
-
-  recompute() {
-    const width = this.types.length;
-    this.allowed = this.groups.map((group) => this.chosen.every((value, key) => value < 0 || group[key] === value));
-    this.addUp(this.callees);
-    this.addUp(this.callers);
-    this.isDiff = this.callees.own.values.some((column) => column.some((value) => value < 0));
-    this.total = this.isDiff ? this.callees.mass[0] : this.callees.total[0];
-    this.net = this.callees.total[0];
-    this.samples = this.countType < 0 ? 0 : this.sum(this.callees.own, this.countType);
-    this.flat = this.column(this.functionRows, this.type, this.frames.name.length);
-    this.cum = this.column(this.functionRows, width + this.type, this.frames.name.length);
-    const lines = this.payload.lines.line.length;
-    this.lineFlat = this.column(this.lineRows, this.type, lines);
-    this.lineCum = this.column(this.lineRows, width + this.type, lines);
-  }
-
-  /** Put `self`, `total` (net) and `mass` (sum of absolute values, for widths) on a tree. */
-  addUp(tree) {
-    const { size, parent, own } = tree;
-    const self = this.column(own, this.type, size);
-    const total = Float64Array.from(self);
-    const mass = new Float64Array(size);
-    const values = own.values[this.type];
-    for (let i = 0; i < own.row.length; i++) {
-      if (this.allowed[own.group[i]]) mass[own.row[i]] += Math.abs(values[i]);
-    }
-    for (let i = size - 1; i > 0; i--) {
-      total[parent[i]] += total[i];
-      mass[parent[i]] += mass[i];
-    }
-    Object.assign(tree, { self, total, mass });
-  }
-
-  column(rows, index, size) {
-    const sums = new Float64Array(size);
-    const values = rows.values[index];
-    if (!values) return sums;
-    for (let i = 0; i < rows.row.length; i++) {
-      if (this.allowed[rows.group[i]]) sums[rows.row[i]] += values[i];
-    }
-    return sums;
-  }
-
-  sum(rows, index) {
-    let sum = 0;
-    for (let i = 0; i < rows.row.length; i++) if (this.allowed[rows.group[i]]) sum += rows.values[index][i];
-    return sum;
-  }
-
   share(value) {
     return this.total ? value / this.total : 0;
-  }
-
-  /** How many equal, independent samples the chosen ones are worth. */
-  get effective() {
-    return this.samples * this.payload.intervals[this.type].worth;
-  }
-
-  /** Return why this sample type has no intervals, or "" if it has. */
-  noInterval() {
-    return this.types.length ? this.payload.intervals[this.type].reason : "no samples, so no intervals";
   }
 
   /** Return the 95 % interval of a value's share, or null. */
@@ -155,6 +77,114 @@ export class Model {
     const test = matcher(text);
     const file = this.frames.files.map((name) => test(name));
     return Uint8Array.from(this.frames.name, (name, i) => (test(name) || file[this.frames.file[i]] ? 1 : 0));
+  }
+}
+
+export class Model extends Measures {
+  constructor(payload) {
+    super();
+    this.payload = payload;
+    this.title = payload.title;
+    this.facts = payload.facts;
+    this.labels = payload.labels;
+    this.types = payload.types;
+    this.type = payload.defaultType;
+    this.frames = payload.frames;
+    this.keys = payload.labels.keys;
+    this.groups = payload.labels.groups;
+    this.chosen = this.keys.map(() => -1);
+    this.callees = unpackTree(payload.callees);
+    this.callers = unpackTree(payload.callers);
+    this.functionRows = unpackRows(payload.functions);
+    this.lineRows = unpackRows(payload.lines.rows);
+    this.countType = this.types.findIndex(([type, unit]) => type === "samples" && unit === "count");
+    this.callers.isCallers = true;
+    this.recompute();
+  }
+
+  get hiddenFunctions() {
+    return this.payload.hiddenFunctions;
+  }
+
+  /** Say why functions are hidden. */
+  hiddenBelow() {
+    return `below ${formatShare(this.facts.cutoffShare)} each`;
+  }
+
+  /** The sum of a sample type over the chosen labels. */
+  typeTotal(index) {
+    return this.sum(this.callees.own, index);
+  }
+
+  /** Choose a sample type and label values (-1 = all; one number a key), and add up anew. */
+  choose(type, chosen) {
+    this.type = type;
+    this.chosen = chosen;
+    this.recompute();
+  }
+
+  recompute() {
+    const width = this.types.length;
+    this.allowed = this.groups.map((group) => this.chosen.every((value, key) => value < 0 || group[key] === value));
+    this.addUp(this.callees);
+    this.addUp(this.callers);
+    this.isDiff = this.callees.own.values.some((column) => column.some((value) => value < 0));
+    this.total = this.isDiff ? this.callees.mass[0] : this.callees.total[0];
+    this.net = this.callees.total[0];
+    this.samples = this.countType < 0 ? 0 : this.sum(this.callees.own, this.countType);
+    this.flat = this.column(this.functionRows, this.type, this.frames.name.length);
+    this.cum = this.column(this.functionRows, width + this.type, this.frames.name.length);
+    const lines = this.payload.lines.line.length;
+    this.lineFlat = this.column(this.lineRows, this.type, lines);
+    this.lineCum = this.column(this.lineRows, width + this.type, lines);
+  }
+
+  /** Return the trees around a function. */
+  sandwich(frame) {
+    return sandwichTrees(this.callees, frame);
+  }
+
+  /** Put `self`, `total` (net) and `mass` (sum of absolute values, for widths) on a tree. */
+  addUp(tree) {
+    const { size, parent, own } = tree;
+    const self = this.column(own, this.type, size);
+    const total = Float64Array.from(self);
+    const mass = new Float64Array(size);
+    const values = own.values[this.type];
+    for (let i = 0; i < own.row.length; i++) {
+      if (this.allowed[own.group[i]]) mass[own.row[i]] += Math.abs(values[i]);
+    }
+    for (let i = size - 1; i > 0; i--) {
+      total[parent[i]] += total[i];
+      mass[parent[i]] += mass[i];
+    }
+    Object.assign(tree, { self, total, mass });
+  }
+
+  column(rows, index, size) {
+    const sums = new Float64Array(size);
+    const values = rows.values[index];
+    if (!values) return sums;
+    for (let i = 0; i < rows.row.length; i++) {
+      if (this.allowed[rows.group[i]]) sums[rows.row[i]] += values[i];
+    }
+    return sums;
+  }
+
+  sum(rows, index) {
+    let sum = 0;
+    for (let i = 0; i < rows.row.length; i++) if (this.allowed[rows.group[i]]) sum += rows.values[index][i];
+    return sum;
+  }
+
+  /** How many equal, independent samples the chosen ones are worth. */
+  get effective() {
+    return this.samples * this.payload.intervals[this.type].worth;
+  }
+
+  /** Return why this sample type has no intervals, or "" if it has. */
+  noInterval() {
+    return this.types.length ? this.payload.intervals[this.type].reason : "no samples, so no intervals";
   }
 }
 

@@ -8,36 +8,28 @@ const TOKEN = /(#.*|\/\/ .*)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)|(\b\d
 const LISTED = 400;
 
 export class SourceView {
-  /** options: model, palette, onChoose(frame). */
+  /** options: data, model, palette, onChoose(frame). */
   constructor(host, options) {
     Object.assign(this, options);
     this.host = host;
+    this.shown = -1;
+    this.withCode = true;
   }
 
-  /** Show a function, or the heaviest one that has lines. */
-  show(frame) {
-    const lines = this.linesByFrame();
-    const order = [...lines.keys()].sort((a, b) => Math.abs(this.model.flat[b]) - Math.abs(this.model.flat[a]) || a - b);
-    if (!order.length) {
+  /** Show the function that a state names, or the heaviest one that has lines. */
+  show(state) {
+    const order = this.data.sourceFrames();
+    const chosen = this.data.sourceFrame(state);
+    if (chosen < 0) {
       this.host.replaceChildren(make("p", { class: "empty" }, "this profile has no line numbers"));
       return;
     }
-    const chosen = frame >= 0 ? frame : order.find((candidate) => candidate in this.model.payload.sources) ?? order[0];
-    this.host.replaceChildren(this.list(order, chosen), this.listing(chosen, lines.get(chosen) || new Map()));
+    const scrolled = this.shown === chosen ? this.host.querySelector(".code")?.scrollTop || 0 : 0;
+    this.shown = chosen;
+    this.host.replaceChildren(this.list(order, chosen), this.listing(chosen, this.data.source(chosen)));
+    this.host.querySelector(".code").scrollTop = scrolled;
     const current = this.host.querySelector("[aria-current]");
     if (current) current.scrollIntoView({ block: "nearest" });
-  }
-
-  /** Return frame -> (line number -> row of the line table). */
-  linesByFrame() {
-    const { frame, line } = this.model.payload.lines;
-    const found = new Map();
-    for (let i = 0; i < frame.length; i++) {
-      if (!this.model.lineCum[i] && !this.model.lineFlat[i]) continue;
-      if (!found.has(frame[i])) found.set(frame[i], new Map());
-      found.get(frame[i]).set(line[i], i);
-    }
-    return found;
   }
 
   list(order, chosen) {
@@ -47,37 +39,51 @@ export class SourceView {
     return make("nav", { class: "functions", "aria-label": "functions with line numbers, by flat" }, ...items);
   }
 
-  listing(frame, rows) {
+  listing(frame, source) {
     const { model } = this;
     const head = make("header", {}, make("h2", {}, model.frames.name[frame]), make("p", { class: "place" }, model.place(frame)),
       make("p", {}, `flat ${formatValue(model.flat[frame], model.unit)} (${formatShare(model.share(model.flat[frame]))}), cum ${formatValue(model.cum[frame], model.unit)} (${formatShare(model.share(model.cum[frame]))})`));
-    const parts = model.payload.sources[frame];
-    const body = parts ? this.withText(parts, rows) : this.withoutText(rows);
+    const hasCode = Object.keys(source.bytecode).length > 0;
+    if (hasCode) head.append(make("button", { type: "button", class: "small", "aria-pressed": String(this.withCode), onclick: () => this.toggleCode() }, "bytecode (b)"));
+    const shown = hasCode && this.withCode ? source.bytecode : {};
+    const body = source.parts ? this.withText(source, shown) : this.withoutText(source);
     const table = make("table", { class: "lines" }, make("thead", {}, make("tr", {}, ...["flat", "cum", "line", ""].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...body));
-    const note = parts ? null : make("p", { class: "quiet" }, "the source is not in this report: the file could not be read when it was made, or the function is too small");
-    return make("article", {}, head, note, make("div", { class: "code", tabindex: 0, role: "region", "aria-label": "source lines" }, table));
+    const notes = source.notes.map((note) => make("p", { class: "quiet" }, note));
+    return make("article", {}, head, ...notes, make("div", { class: "code", tabindex: 0, role: "region", "aria-label": "source lines" }, table));
   }
 
-  withText(parts, rows) {
-    const most = Math.max(1, ...[...rows.values()].map((row) => Math.abs(this.model.lineCum[row])));
+  /** Show or hide the bytecode under each line. */
+  toggleCode() {
+    this.withCode = !this.withCode;
+    this.onChoose(this.shown);
+  }
+
+  withText(source, bytecode) {
+    const most = this.most(source.rows);
     const body = [];
-    parts.forEach(([first, lines], part) => {
+    source.parts.forEach(([first, lines], part) => {
       if (part) body.push(make("tr", { class: "gap" }, make("td", { colspan: 4 }, "⋯")));
       const tint = new Tinter();
-      lines.forEach((text, i) => body.push(this.line(first + i, rows.get(first + i), tint.spans(text), most)));
+      lines.forEach((text, i) => {
+        body.push(this.line(first + i, source.rows.get(first + i), tint.spans(text), most));
+        for (const [offset, name, argument] of bytecode[first + i] || []) body.push(make("tr", { class: "instruction" }, make("td", { colspan: 2 }), make("td", { class: "line" }, String(offset)), make("td", { class: "text" }, make("code", {}, make("b", {}, name), argument ? ` ${argument}` : ""))));
+      });
     });
     return body;
   }
 
-  withoutText(rows) {
-    const most = Math.max(1, ...[...rows.values()].map((row) => Math.abs(this.model.lineCum[row])));
+  withoutText({ rows }) {
+    const most = this.most(rows);
     return [...rows.keys()].sort((a, b) => a - b).map((number) => this.line(number, rows.get(number), [], most));
   }
 
-  line(number, row, spans, most) {
+  most(rows) {
+    return Math.max(1, ...[...rows.values()].map(([, cum]) => Math.abs(cum)));
+  }
+
+  line(number, sums, spans, most) {
     const { model } = this;
-    const flat = row === undefined ? 0 : model.lineFlat[row];
-    const cum = row === undefined ? 0 : model.lineCum[row];
+    const [flat, cum] = sums || [0, 0];
     const heat = Math.abs(cum) / most;
     const cell = (value) => make("td", { class: "number", title: value ? formatShare(model.share(value)) : null }, value ? formatValue(value, model.unit) : "");
     return make("tr", { class: cum ? "hit" : null, style: { "--heat": `${(heat * 100).toFixed(1)}%` } }, cell(flat), cell(cum), make("td", { class: "line" }, String(number)), make("td", { class: "text" }, make("code", {}, ...spans)));

@@ -35,7 +35,7 @@ export class Tooltip {
     const frame = tree.frame[node];
     if (frame === -1) return [make("span", {}, "the whole profile")];
     if (frame < 0) {
-      const share = formatShare(this.model.payload.facts.cutoffShare);
+      const share = formatShare(this.model.facts.cutoffShare);
       return [make("span", {}, `each of them is below ${share} of the total`)];
     }
     const place = this.model.place(frame);

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["REST", "ROOT", "CallTree", "build_call_tree"]
+__all__ = ["REST", "ROOT", "CallTree", "Walk", "Zoom", "build_call_tree", "build_tree"]
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -36,12 +36,16 @@ class CallTree:
         frame: int32[nodes], frame rows, or `ROOT` for node 0, or `REST`.
         folded: int32[nodes], how many frames a rest node stands for, else 0.
         node_of_sample: int32[n], where each sample ends.
+        sample: int32[nodes], the first sample that goes through each node; -1 for node 0.
+        branch: the node that was zoomed into, 0 for none.
     """
 
     parent: I32
     frame: I32
     folded: I32
     node_of_sample: I32
+    sample: I32
+    branch: int = 0
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -69,33 +73,87 @@ def build_call_tree(
     Returns:
         The tree, or None if it would have more than `max_nodes` nodes.
     """
-    levels = _Levels(len(mass))
-    first = stack_start[:-1] if inverted else stack_start[1:] - 1
-    step = 1 if inverted else -1
     length = np.diff(stack_start)
-    active = np.flatnonzero(length > 0)
+    first = stack_start[:-1] if inverted else stack_start[1:] - 1
+    walk = Walk(first, length, 1 if inverted else -1)
+    return build_tree(stack_frame, walk, mass, cutoff, max_nodes=max_nodes)
+
+
+@dataclass(slots=True)
+class Walk:
+    """Where the path of each sample lies in the column of frames.
+
+    Attributes:
+        first: int64[n], the place of the path's first frame.
+        length: int64[n], how many frames it has.
+        step: 1 or -1, where the next frame is.
+    """
+
+    first: I64
+    length: I64
+    step: int
+
+
+@dataclass(slots=True)
+class Zoom:
+    """A branch that is to be seen more closely.
+
+    Attributes:
+        path: int32[depth], the frames from the root's child down to the branch.
+        share: a node below the branch is kept from this share of the branch on.
+    """
+
+    path: I32
+    share: float
+
+
+def build_tree(
+    frames: I32,
+    walk: Walk,
+    mass: F64,
+    cutoff: F64,
+    *,
+    zoom: Zoom | None = None,
+    max_nodes: int | None = None,
+) -> CallTree | None:
+    """Build the tree of paths through `frames`, one a sample.
+
+    Args: as those of `build_call_tree`; `zoom` names the branch that is complete further down.
+
+    Returns:
+        The tree, or None if it would have more than `max_nodes` nodes.
+    """
+    levels = _Levels(len(mass), cutoff, zoom)
+    active = np.flatnonzero(walk.length > 0)
     depth = 0
     while active.size:
-        frame = stack_frame[first[active] + step * depth]
-        active = levels.descend(active, frame, mass, cutoff)
+        frame = frames[walk.first[active] + walk.step * depth]
+        active = levels.descend(active, frame, mass, depth)
         if max_nodes is not None and levels.size > max_nodes:
             return None
         depth += 1
-        active = active[length[active] > depth]
+        active = active[walk.length[active] > depth]
     return levels.tree()
 
 
 class _Levels:
     """The nodes found so far, one level at a time."""
 
-    def __init__(self, samples: int) -> None:
+    def __init__(self, samples: int, cutoff: F64, zoom: Zoom | None) -> None:
         self.size = 1
         self.node = np.zeros(samples, np.int32)
         self.parents = [np.full(1, -1, np.int32)]
         self.frames = [np.full(1, ROOT, np.int32)]
         self.folded = [np.zeros(1, np.int32)]
+        self.samples = [np.full(1, -1, np.int32)]
+        self.cutoff = cutoff
+        self.zoom = zoom
+        self.on_path = 0 if zoom is not None else -1  # the last node of the path found so far
+        self.fine_cutoff = cutoff
+        self.branch = 0
+        self.is_fine = np.zeros(1, np.bool_)  # whether a node is in the branch, by node
 
-    def descend(self, active: I64, frame: I32, mass: F64, cutoff: F64) -> I64:
+    def descend(self, active: I64, frame: I32, mass: F64, depth: int) -> I64:
         """Add the level below the nodes of `active`; return the samples still followed."""
         span = int(frame.max()) + 1
         key = self.node[active].astype(np.int64) * span + frame
@@ -103,28 +161,65 @@ class _Levels:
         ordered = key[order]
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         group_mass = np.add.reduceat(mass[active[order]], starts, axis=0)
-        kept: npt.NDArray[np.bool_] = np.any(group_mass >= cutoff, axis=1)
         group_key = ordered[starts]
-        child = self._add(group_key // span, (group_key % span).astype(np.int32), kept)
+        parent, child_frame = group_key // span, (group_key % span).astype(np.int32)
+        kept: npt.NDArray[np.bool_] = np.any(group_mass >= self.cutoff, axis=1)
+        stop = self._keep_branch(kept, parent, child_frame, group_mass, depth)
+        child = self._add(parent, child_frame, kept, active[order[starts]])
+        self._follow_branch(child, stop, group_mass, depth)
         sizes = np.diff(np.append(starts, len(ordered)))
         self.node[active[order]] = np.repeat(child, sizes)
         followed = np.zeros(len(active), np.bool_)
         followed[order] = np.repeat(kept, sizes)
         return active[followed]
 
-    def _add(self, parent: I64, frame: I32, kept: npt.NDArray[np.bool_]) -> I32:
+    def _keep_branch(
+        self, kept: npt.NDArray[np.bool_], parent: I64, frame: I32, mass: F64, depth: int
+    ) -> int:
+        """Keep what belongs to the zoomed branch; return the group that is its next step, or -1."""
+        if self.zoom is None:
+            return -1
+        fine = self.is_fine[parent]
+        kept |= fine & np.any(mass >= self.fine_cutoff, axis=1)
+        if self.on_path < 0 or depth >= len(self.zoom.path):
+            return -1
+        found = np.flatnonzero((parent == self.on_path) & (frame == self.zoom.path[depth]))
+        self.on_path = -1
+        kept[found] = True
+        return int(found[0]) if found.size else -1
+
+    def _follow_branch(self, child: I32, step: int, mass: F64, depth: int) -> None:
+        if self.zoom is None:
+            return
+        fine = np.zeros(self.size, np.bool_)
+        fine[: len(self.is_fine)] = self.is_fine
+        parents = self.parents[-1]
+        fine[self.size - len(parents) :] = self.is_fine[parents]
+        if step >= 0:
+            self.on_path = int(child[step])
+            if depth + 1 == len(self.zoom.path):
+                fine[self.on_path] = True
+                self.branch = self.on_path
+                self.fine_cutoff = np.maximum(mass[step] * self.zoom.share, 1.0)
+        self.is_fine = fine
+
+    def _add(self, parent: I64, frame: I32, kept: npt.NDArray[np.bool_], sample: I64) -> I32:
         """Append kept groups and one rest node a parent; return the node of each group."""
         # Groups come sorted by (parent, frame). A rest node sorts behind its siblings.
-        rest_parent, rest_of, rest_count = np.unique(parent[~kept], return_inverse=True, return_counts=True)
+        rest_parent, rest_first, rest_of, rest_count = np.unique(
+            parent[~kept], return_index=True, return_inverse=True, return_counts=True
+        )
         parents = np.concatenate([parent[kept], rest_parent])
         frames = np.concatenate([frame[kept], np.full(len(rest_parent), REST, np.int32)])
         counts = np.concatenate([np.zeros(int(kept.sum()), np.int64), rest_count])
+        samples = np.concatenate([sample[kept], sample[~kept][rest_first]])
         order = np.argsort(parents, kind="stable")
         place = np.empty(len(order), np.int32)
         place[order] = np.arange(self.size, self.size + len(order), dtype=np.int32)
         self.parents.append(parents[order].astype(np.int32))
         self.frames.append(frames[order])
         self.folded.append(counts[order].astype(np.int32))
+        self.samples.append(samples[order].astype(np.int32))
         self.size += len(order)
         child = np.empty(len(parent), np.int32)
         own = int(kept.sum())
@@ -138,4 +233,6 @@ class _Levels:
             np.concatenate(self.frames),
             np.concatenate(self.folded),
             self.node,
+            np.concatenate(self.samples),
+            self.branch,
         )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from whet.model.profile import Profile
 
-__all__ = ["LabelKey", "LabelSets", "label_sets"]
+__all__ = ["LabelKey", "LabelSets", "label_columns", "label_sets"]
 
 MAX_VALUES = 64
 ABSENT = 0
@@ -49,15 +49,9 @@ class LabelSets:
 def label_sets(profile: Profile, *, max_groups: int) -> LabelSets:
     """Group the samples of a profile by their labels, into at most `max_groups` groups."""
     samples = len(profile.samples)
-    usable: list[tuple[LabelKey, npt.NDArray[np.int32]]] = []
-    unused: list[LabelKey] = []
-    for key in np.unique(profile.samples.labels.key).tolist():
-        name = profile.strings.text(key)
-        column, texts, distinct = _column(profile, key)
-        if distinct > MAX_VALUES:
-            unused.append(LabelKey(name, [], distinct))
-        else:
-            usable.append((LabelKey(name, texts, distinct), column))
+    columns = label_columns(profile)
+    usable = [(key, column) for key, column in columns if key.distinct <= MAX_VALUES]
+    unused = [key for key, _ in columns if key.distinct > MAX_VALUES]
     # Keys with few values first; whatever makes too many groups together is left out.
     usable.sort(key=lambda item: ("thread" not in item[0].name, item[0].distinct, item[0].name))
     keys: list[LabelKey] = []
@@ -74,6 +68,18 @@ def label_sets(profile: Profile, *, max_groups: int) -> LabelSets:
         value = np.concatenate([value[old], new[:, None].astype(np.int32)], axis=1)
         of_sample = index.reshape(-1).astype(np.int32)
     return LabelSets(keys, unused, of_sample, value)
+
+
+def label_columns(profile: Profile) -> list[tuple[LabelKey, npt.NDArray[np.int32]]]:
+    """Return each label key with its value in each sample: int32[n], rows of `LabelKey.values`.
+
+    Keys with more than `MAX_VALUES` values come without them.
+    """
+    result = []
+    for key in np.unique(profile.samples.labels.key).tolist():
+        column, texts, distinct = _column(profile, key)
+        result.append((LabelKey(profile.strings.text(key), texts, distinct), column))
+    return result
 
 
 def _column(profile: Profile, key: int) -> tuple[npt.NDArray[np.int32], list[str], int]:

@@ -19,7 +19,7 @@ from whet.analyze.profile import names
 from whet.analyze.profile.paths import clean_path, trimmed_path
 from whet.model.profile import Profile
 
-__all__ = ["Nodes", "Trim", "build_nodes"]
+__all__ = ["Nodes", "Trim", "build_nodes", "slots"]
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -179,7 +179,7 @@ def build_nodes(
     addresses always do; `trim` takes prefixes off file names.
     """
     columns = granularity == "addresses" or (columns and granularity == "lines")
-    slot_start, slot_line = _slots(profile)
+    slot_start, slot_line = slots(profile)
     locations = profile.locations
     slot_location = np.repeat(np.arange(len(locations), dtype=np.int64), np.diff(slot_start))
     functions = np.append(locations.line_function, np.int32(-1))[slot_line]
@@ -199,7 +199,7 @@ def build_nodes(
     )
 
 
-def _slots(profile: Profile) -> tuple[I64, I64]:
+def slots(profile: Profile) -> tuple[I64, I64]:
     """Return the CSR starts of slots and the line row of each, the last (-1) where it has none."""
     line_start = profile.locations.line_start
     counts = np.diff(line_start)

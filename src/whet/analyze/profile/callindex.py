@@ -1,0 +1,196 @@
+"""The stacks of a report laid out once, so that every view of them is an array operation.
+
+An index holds what the web UI asks for again and again: the node of every step, flat and cum of
+every node. From it come the trees that fit on a screen: complete down to a share of what is
+looked at, with the rest summed up in rest nodes, so that a node is always itself plus its
+children. Nothing is formatted here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from whet import kernels
+from whet.analyze.profile.calltree import CallTree, Walk, Zoom, build_tree
+from whet.analyze.profile.nodes import Nodes
+from whet.analyze.profile.report import Report
+from whet.analyze.profile.values import base_samples
+from whet.errors import WhetError
+
+__all__ = ["SCREEN_SHARE", "CallIndex", "ScreenTree", "build_call_index", "steps_with_slots"]
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+
+SCREEN_SHARE = 0.0005  # half a pixel of a screen a thousand pixels wide
+MAX_EXACT = 2**53
+
+
+@dataclass(slots=True)
+class ScreenTree:
+    """A tree with its sums.
+
+    Attributes:
+        tree: the nodes; frames are nodes of the index.
+        own: int64[nodes], what ends in each node.
+        own_mass: int64[nodes], the same of absolute values.
+    """
+
+    tree: CallTree
+    own: I64
+    own_mass: I64
+
+
+@dataclass
+class CallIndex:
+    """The filtered samples of a report.
+
+    Attributes:
+        nodes: what a step may be.
+        start: int64[n + 1], CSR over `step`.
+        step: int32[steps], rows of `nodes`, leaf first.
+        values: int64[n].
+        flat, cum: int64[nodes].
+    """
+
+    report: Report
+    nodes: Nodes
+    start: I64
+    step: I32
+    values: I64
+    flat: I64
+    cum: I64
+
+    @cached_property
+    def mass(self) -> F64:
+        """The absolute value of each sample: float64[n, 1]."""
+        return np.abs(self.values.astype(np.float64)).reshape(-1, 1)
+
+    @cached_property
+    def total_mass(self) -> int:
+        """The sum of absolute values."""
+        return int(np.abs(self.values).sum())
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether values of both signs may occur."""
+        return bool(self.values.size and self.values.min() < 0)
+
+    @cached_property
+    def base(self) -> npt.NDArray[np.bool_] | None:
+        """Flags of the samples that are a base's; None where the profile does not tell."""
+        return base_samples(self.report.profile)
+
+    def tree(self, *, inverted: bool = False, path: I32 | None = None) -> ScreenTree:
+        """Return the tree from the roots or the leaves, complete for the screen.
+
+        `path` leads to a branch that is to be complete for a screen of its own.
+        """
+        zoom = Zoom(path, SCREEN_SHARE) if path is not None and len(path) else None
+        return self._grown(_walk(self.start, inverted=inverted), zoom)
+
+    def path(self, sample: int, depth: int, *, inverted: bool = False) -> I32 | None:
+        """Return the first `depth` steps of a sample, or None if there are not so many."""
+        if not 0 <= sample < len(self.values):
+            return None
+        low, high = int(self.start[sample]), int(self.start[sample + 1])
+        if not 0 < depth <= high - low:
+            return None
+        return self.step[low : low + depth] if inverted else self.step[high - depth : high][::-1]
+
+    def around(self, node: int) -> tuple[ScreenTree, ScreenTree]:
+        """Return the trees of callers and of callees of a node: of its outermost occurrences."""
+        place, sample = self.places(node)
+        outermost = np.append(sample[1:] != sample[:-1], True) if len(place) else np.zeros(0, np.bool_)
+        sample, place = sample[outermost], place[outermost]
+        callers = Walk(place + 1, self.start[sample + 1] - place - 1, 1)
+        callees = Walk(place - 1, place - self.start[sample], -1)
+        return self._grown(callers, None, sample), self._grown(callees, None, sample)
+
+    def places(self, node: int) -> tuple[I64, I64]:
+        """Return where a node is in `step`, and in which samples; a sample may have it twice."""
+        place = np.flatnonzero(self.step == node)
+        return place, np.searchsorted(self.start, place, side="right") - 1
+
+    def matching(self, flags: npt.NDArray[np.bool_]) -> int:
+        """Return the sum of absolute values of the samples with a flagged node in them."""
+        place = np.flatnonzero(flags[self.step])
+        sample = np.unique(np.searchsorted(self.start, place, side="right") - 1)
+        return int(np.abs(self.values[sample]).sum())
+
+    def heaviest(self, count: int) -> I64:
+        """Return the nodes that are among the `count` largest by flat or by cum."""
+        seen = np.flatnonzero((self.flat != 0) | (self.cum != 0))
+        chosen = []
+        for column in (np.abs(self.flat), np.abs(self.cum)):
+            order = np.argsort(-column[seen], kind="stable")
+            chosen.append(seen[order[:count]])
+        return np.union1d(chosen[0], chosen[1]).astype(np.int64)
+
+    def _grown(self, walk: Walk, zoom: Zoom | None, samples: I64 | None = None) -> ScreenTree:
+        values = self.values if samples is None else self.values[samples]
+        mass = self.mass if samples is None else self.mass[samples]
+        cutoff = np.maximum(mass.sum(axis=0) * SCREEN_SHARE, 1.0)
+        tree = build_tree(self.step, walk, mass, cutoff, zoom=zoom)
+        assert tree is not None
+        size = len(tree)
+        # Sums are below 2^53, so adding them up in float64 is exact.
+        own = np.bincount(tree.node_of_sample, values, minlength=size).astype(np.int64)
+        own_mass = np.bincount(tree.node_of_sample, mass[:, 0], minlength=size).astype(np.int64)
+        return ScreenTree(tree, own, own_mass)
+
+
+def build_call_index(report: Report) -> CallIndex:
+    """Lay out the filtered profile of a report.
+
+    Raises:
+        WhetError: the values are too large to be added up exactly in a browser.
+    """
+    values = np.ascontiguousarray(report.divided_profile().samples.values[:, report.index])
+    if float(np.abs(values.astype(np.float64)).sum()) >= MAX_EXACT:
+        raise WhetError(
+            "the values of this profile add up to more than 2^53 and cannot be shown exactly",
+            hint="use a text report, or divide_by",
+        )
+    nodes = report.nodes()
+    samples = report.profile.samples
+    flat, cum = kernels.flat_cum(
+        samples.stack_start, samples.stack, nodes.slot_start, nodes.slot_node, values, len(nodes)
+    )
+    start, step = _steps(samples.stack_start, samples.stack, nodes)
+    return CallIndex(report, nodes, start, step, values, flat, cum)
+
+
+def _steps(start: I64, stack: I32, nodes: Nodes) -> tuple[I64, I32]:
+    """Unfold inlined lines: return the CSR starts and the node of each step."""
+    if not nodes.has_inlines:
+        return start, nodes.slot_node[nodes.slot_start[stack]]
+    width = np.diff(nodes.slot_start)[stack]
+    ends = np.zeros(len(stack) + 1, np.int64)
+    np.cumsum(width, out=ends[1:])
+    slot = np.arange(int(ends[-1]), dtype=np.int64)
+    slot += np.repeat(nodes.slot_start[stack] - ends[:-1], width)
+    return ends[start], nodes.slot_node[slot]
+
+
+def steps_with_slots(index: CallIndex, place: I64) -> I64:
+    """Return the slots (see `Nodes`) of some steps, given by their places."""
+    samples, nodes = index.report.profile.samples, index.nodes
+    if not nodes.has_inlines:
+        return nodes.slot_start[samples.stack[place]]
+    width = np.diff(nodes.slot_start)[samples.stack]
+    ends = np.zeros(len(samples.stack) + 1, np.int64)
+    np.cumsum(width, out=ends[1:])
+    frame = np.searchsorted(ends, place, side="right") - 1
+    slot: I64 = nodes.slot_start[samples.stack[frame]] + place - ends[frame]
+    return slot
+
+
+def _walk(start: I64, *, inverted: bool) -> Walk:
+    length = np.diff(start)
+    return Walk(start[:-1], length, 1) if inverted else Walk(start[1:] - 1, length, -1)
