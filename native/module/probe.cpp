@@ -29,6 +29,14 @@ nb::object surround(nb::callable before, nb::callable function, nb::callable aft
     });
 }
 
+// A function that calls `before` with its arguments, then `function`. No Python frame either.
+nb::object precede(nb::callable before, nb::callable function) {
+    return nb::cpp_function([=](nb::args args, nb::kwargs kwargs) {
+        before(*args);
+        return function(*args, **kwargs);
+    });
+}
+
 } // namespace
 
 NB_MODULE(_probe, m) {
@@ -43,6 +51,7 @@ NB_MODULE(_probe, m) {
     m.def("sampler_pause_threads", &sampler_pause_threads, "End the sampler's own threads for a while.");
     m.def("sampler_resume_threads", &sampler_resume_threads);
     m.def("surround", &surround, nb::arg("before"), nb::arg("function"), nb::arg("after"));
+    m.def("precede", &precede, nb::arg("before"), nb::arg("function"));
     m.def(
         "sampler_profile",
         [](const std::vector<std::string> &comments) {

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from process.harness import PROGRAMS, PYTHON, meta, needs_collector, run, whet_run
+from process.harness import PROGRAMS, PYTHON, assert_same, meta, needs_collector, run, whet_run
 from whet.formats.pprof import decode
 from whet.model.profile import Profile
 
@@ -170,8 +170,29 @@ def test_killed_program_leaves_what_was_saved(tmp_path: Path) -> None:
     assert len(profile(rec).samples) > 0
 
 
+@pytest.mark.parametrize(
+    "call", ["os.kill(os.getpid(), signal.SIGKILL)", "signal.raise_signal(signal.SIGTERM)"]
+)
+def test_program_that_kills_itself_is_recorded_to_its_end(call: str, tmp_path: Path) -> None:
+    code = f"import os, signal\n{BUSY}{call}"
+    done = run(whet_run(["-c", code], tmp_path / "rec", "--rate", "1000"), cwd=tmp_path)
+    assert done.status in (-signal.SIGKILL, -signal.SIGTERM)
+    assert not meta(tmp_path / "rec")["partial"]
+    assert "work" in function_names(tmp_path / "rec")
+
+
+def test_signal_that_the_program_raises_and_handles_is_its_own(tmp_path: Path) -> None:
+    code = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('handled'))\n"
+        "signal.raise_signal(signal.SIGTERM)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    assert_same(["-c", code], tmp_path)
+
+
 def test_program_killed_before_the_first_save_is_told_so(tmp_path: Path) -> None:
-    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    code = "import os, subprocess; subprocess.run(['kill', '-9', str(os.getpid())])"
     command = whet_run(["-c", code], tmp_path / "rec")
     command.remove("-q")
     done = run(command, cwd=tmp_path)

@@ -1,11 +1,14 @@
 """The ways a process ends without running `atexit`, and those in which it forks.
 
-`os._exit` and `os.exec*` are replaced by functions that call back first, `os.fork` and
-`os.forkpty` by such that call back before and after; `restore` puts the originals back. In a
-forked child no exit is reported. It does not decide what is saved or paused.
+`os._exit`, `os.exec*` and what sends a deadly signal to this process (`os.kill`, `signal.raise_signal`)
+are replaced by functions that call back first, `os.fork` and `os.forkpty` by such that call back before
+and after; `restore` puts the originals back. In a forked child no exit is reported. It does not decide
+what is saved or paused.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` itself costs an import of enum
 import os
+import sys
 
 from whet.collect.probe import load_probe
 
@@ -14,13 +17,19 @@ __all__ = ["ExitHooks", "ForkHooks"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 # All other exec functions of `os` are written in Python on top of these two.
-_NAMES = ("_exit", "execv", "execve")
+_OF_OS = ("_exit", "execv", "execve", "kill")
+# Signals that by default do nothing, or stop or continue the process.
+_HARMLESS = {
+    _signal.SIGCHLD, _signal.SIGCONT, _signal.SIGURG, _signal.SIGWINCH,
+    _signal.SIGSTOP, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU,
+}  # fmt: skip
 
 
 class ExitHooks:
-    """Call `leaving(how)` right before this process ends by `os._exit` or becomes another program."""
+    """Call `leaving(how)` right before this process ends unseen or becomes another program."""
 
     def __init__(self, leaving: "Callable[[str], None]") -> None:
         self._leaving = leaving
@@ -30,28 +39,29 @@ class ExitHooks:
 
     def install(self) -> None:
         """Replace the functions."""
-        for name in _NAMES:
-            self._originals[name] = getattr(os, name)
-            self._replacements[name] = self._wrap(name, self._originals[name])
-            setattr(os, name, self._replacements[name])
+        precede = load_probe().precede
+        for name in (*_OF_OS, "raise_signal"):
+            original = self._originals[name] = getattr(_homes(name)[0], name)
+            replacement = self._replacements[name] = precede(self._watch(name), original)
+            self._exchange(name, original, replacement)
 
     def restore(self) -> None:
         """Put the originals back where nobody else has put something of their own."""
         for name, replacement in self._replacements.items():
-            if getattr(os, name) is replacement:
-                setattr(os, name, self._originals[name])
+            self._exchange(name, replacement, self._originals[name])
         self._replacements.clear()
 
-    def _wrap(self, name: str, original: "Callable[..., object]") -> "Callable[..., object]":
-        def leave(*args: object, **kwargs: object) -> object:
+    def _exchange(self, name: str, present: "Callable[..., object]", wanted: "Callable[..., object]") -> None:
+        for home in _homes(name):
+            if getattr(home, name) is present:
+                setattr(home, name, wanted)
+
+    def _watch(self, name: str) -> "Callable[..., None]":
+        def watch(*args: object) -> None:
             if name in self._replacements and os.getpid() == self._pid and _will_happen(name, args):
                 self._leaving(name)
-            return original(*args, **kwargs)
 
-        leave.__name__ = leave.__qualname__ = name
-        leave.__module__ = original.__module__
-        leave.__doc__ = original.__doc__
-        return leave
+        return watch
 
 
 class ForkHooks:
@@ -79,11 +89,32 @@ class ForkHooks:
         self._replacements.clear()
 
 
+def _homes(name: str) -> "list[ModuleType]":
+    """Return the modules in which a function is found; `signal` may not be imported yet."""
+    if name in _OF_OS:
+        return [os]
+    public = sys.modules.get("signal")
+    return [_signal, public] if public else [_signal]
+
+
 def _will_happen(name: str, args: "tuple[object, ...]") -> bool:
+    if name == "kill":
+        return len(args) == 2 and args[0] == os.getpid() and _is_deadly(args[1])
+    if name == "raise_signal":
+        return len(args) == 1 and _is_deadly(args[0])
     # os.execvp tries every directory of PATH; only a file that can be run is worth a callback.
     if name == "_exit" or not args or isinstance(args[0], int):
         return True
     try:
         return os.access(args[0], os.X_OK)  # type: ignore[arg-type]
     except (TypeError, ValueError):
+        return False
+
+
+def _is_deadly(number: object) -> bool:
+    if not isinstance(number, int) or number in _HARMLESS or number == 0:
+        return False
+    try:
+        return number == _signal.SIGKILL or bool(_signal.getsignal(number) == _signal.SIG_DFL)
+    except ValueError:
         return False

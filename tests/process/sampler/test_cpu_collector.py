@@ -210,4 +210,5 @@ def stress(seconds: float, seed: int, *storm: Path) -> dict[str, float]:
     seconds = float(os.environ.get("WHET_STRESS_SECONDS") or seconds)
     out = run_program("stress_program.py", seconds, 40_000 if storm else 20_000, seed, 2, *storm)
     totals: dict[str, float] = json.loads(out.splitlines()[-1])
+    print({name: f"{value:,.0f}" for name, value in totals.items()})
     return totals
