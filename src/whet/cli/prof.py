@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from whet.analyze.profile.config import CHOICES, OPTIONS, Config, set_option
 from whet.cli.streams import Streams
@@ -18,6 +17,7 @@ from whet.driver.prof import REPORTS, Output, make_quick_report, make_report
 from whet.driver.request import REQUEST_OPTIONS, Request, load_request, set_request_option
 from whet.driver.sources import write_output
 from whet.errors import UsageError
+from whet.records import Record, fresh
 
 __all__ = ["main"]
 
@@ -38,8 +38,7 @@ VALUE_FLAGS = {
 _ALIASES = {option.alias: option.name for option in OPTIONS.values() if option.alias}
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Record):
     """A parsed command line."""
 
     command: str = ""
@@ -48,12 +47,12 @@ class Call:
     view: str = ""
     http: str | None = None
     no_browser: bool = False
-    config: Config = field(default_factory=Config)
-    groups: dict[str, str] = field(default_factory=dict)
-    request: Request = field(default_factory=Request)
+    config: Config = fresh(default_factory=Config)
+    groups: dict[str, str] = fresh(default_factory=dict)
+    request: Request = fresh(default_factory=Request)
     help: bool = False
     shell: bool = False
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = fresh(default_factory=list)
 
 
 def main(argv: list[str], streams: Streams) -> int:

@@ -6,7 +6,7 @@ Prints nothing; the exit status for CI is decided here, by `Outcome.regression`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def compare_sources(
     runs: list[Run] = []
     for source in (*old, *new):
         run, found = _load(source, config)
-        config = config if runs else replace(config, sample_index=run.sample_type)
+        config = config if runs else config.changed(sample_index=run.sample_type)
         runs.append(run)
         warnings |= dict.fromkeys(found)
     comparison = compare(runs[: len(old)], runs[len(old) :], measure=measure, levels=levels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import replace
 
 from whet.analyze.profile.choice import Choices
 from whet.analyze.profile.config import Config, Defaults
@@ -45,7 +44,7 @@ def saved_page(
 ) -> tuple[bytes, list[str]]:
     """Render a view as a page of its own: the samples and frames that it is about, all of them."""
     index = choose_sample_index(profile, state.config.sample_index)
-    config = replace(state.config, relative_percentages=False, mean=False)
+    config = state.config.changed(relative_percentages=False, mean=False)
     if config.granularity not in ("functions", "filefunctions"):
         raise UsageError(
             f"one-file pages show functions, not {config.granularity}", hint="leave granularity out"

@@ -7,13 +7,13 @@ expression, and the function that writes it. Prints nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from whet.analyze.profile.config import Config, Defaults
 from whet.driver.exports import EXPORTS
 from whet.driver.request import Request
 from whet.driver.sources import SourceReader, digest_profile
 from whet.errors import UsageError, WhetError
+from whet.records import Record
 
 # The command line asks for the table below before it knows whether it needs NumPy.
 TYPE_CHECKING = False
@@ -28,8 +28,7 @@ __all__ = ["REPORTS", "Kind", "Output", "make_quick_report", "make_report"]
 Lines = Iterable[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Record):
     """A kind of report.
 
     Attributes:
@@ -51,8 +50,7 @@ class Kind:
     encode: Callable[[Report], bytes] | None = None
 
 
-@dataclass(slots=True)
-class Output:
+class Output(Record):
     """A finished report: its pieces, and what to tell the user beside it."""
 
     pieces: Iterable[bytes]

@@ -7,11 +7,11 @@ cannot be fetched are reported and left out while others can, as pprof does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
 
 from whet.analyze.profile.config import Config
 from whet.driver.sources import is_object_file, load_profile, load_profiles
 from whet.errors import SourceError, UsageError, WhetError
+from whet.records import Record, fresh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ __all__ = ["REQUEST_OPTIONS", "Loaded", "Request", "load_request", "set_request_
 _SYMBOLIZE = ("none", "local", "fastlocal", "remote", "force")
 
 
-@dataclass(slots=True)
-class Request:
+class Request(Record):
     """The profiles of a command line.
 
     Attributes:
@@ -33,9 +32,9 @@ class Request:
         timeout: how many seconds to wait for a server, -1 for a default.
     """
 
-    sources: list[str] = field(default_factory=list)
-    base: list[str] = field(default_factory=list)
-    diff_base: list[str] = field(default_factory=list)
+    sources: list[str] = fresh(default_factory=list)
+    base: list[str] = fresh(default_factory=list)
+    diff_base: list[str] = fresh(default_factory=list)
     seconds: int = -1
     timeout: int = -1
     buildid: str = ""
@@ -48,8 +47,7 @@ class Request:
     all_frames: bool = False
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(Record):
     """A profile ready for reports, and what to tell the user."""
 
     profile: Profile
@@ -72,7 +70,7 @@ REQUEST_OPTIONS: dict[str, str] = {
     "all_frames": "keep the frames that the profile itself calls uninteresting",
 }
 
-assert set(REQUEST_OPTIONS) == {f.name for f in fields(Request)} - {"sources"}
+assert set(REQUEST_OPTIONS) == set(Request.fields()) - {"sources"}
 
 
 def set_request_option(request: Request, name: str, text: str) -> None:
@@ -143,8 +141,7 @@ def _without_program(sources: Sequence[str]) -> tuple[list[str], str]:
     return list(sources), ""
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Record):
     """The sources of one side."""
 
     noun: str
@@ -202,6 +199,8 @@ class _Group:
         return self._with_program(with_mapping(profile)), notes
 
     def _with_program(self, profile: Profile) -> Profile:
+        from dataclasses import replace
+
         buildid, mappings = self.request.buildid, profile.mappings
         strings, filename, build_id = profile.strings, mappings.filename.copy(), mappings.build_id.copy()
         if self.program:
@@ -240,6 +239,8 @@ def _failure(source: str, error: WhetError) -> str:
 
 
 def _with_comment(profile: Profile, comment: str) -> Profile:
+    from dataclasses import replace
+
     strings, index = _with_text(profile.strings, comment)
     return replace(profile, strings=strings, comments=[*profile.comments, index])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from whet.analyze.profile.config import CHOICES, OPTIONS, Config, Defaults, set_option
 from whet.analyze.profile.values import choose_sample_index
@@ -53,7 +53,7 @@ class Session:
 
     def __init__(self, profile: Profile, config: Config) -> None:
         self._profile = profile
-        self.config = replace(config, compact_labels=True)
+        self.config = config.changed(compact_labels=True)
         self._types = [kind for kind, _ in profile.sample_type_names()]
 
     def greeting(self) -> list[str]:
@@ -61,7 +61,7 @@ class Session:
         from whet.analyze.profile.report import prepare
         from whet.render.profile.header import profile_labels
 
-        report = prepare(self._profile, replace(Config(), sample_index=self.config.sample_index), Defaults())
+        report = prepare(self._profile, Config().changed(sample_index=self.config.sample_index), Defaults())
         lines = profile_labels(report)
         if report.total == 0 and len(self._types) > 1:
             lines.append("No samples were found with the default sample value type.")
@@ -195,13 +195,13 @@ def _with_arguments(config: Config, command: str, arguments: list[str]) -> Confi
     while words:
         word = words.pop(0)
         if _INTEGER.fullmatch(word) and abs(int(word)) < 1 << 31:
-            config = replace(config, nodecount=int(word))
+            config = config.changed(nodecount=int(word))
         elif word.startswith(">"):
             if word == ">" and not words:
                 raise UsageError("unexpected end of line after >", hint="COMMAND >FILE")
-            config = replace(config, output=word[1:] or words.pop(0))
+            config = config.changed(output=word[1:] or words.pop(0))
         elif word in ("-cum", "--cum"):
-            config = replace(config, sort="cum")
+            config = config.changed(sort="cum")
         elif word.startswith("-"):
             ignore.append(word[1:])
         else:
@@ -212,7 +212,7 @@ def _with_arguments(config: Config, command: str, arguments: list[str]) -> Confi
         if joined:
             config = set_option(config, name, joined)
     if config.nodecount == -1 and command in ("top", "text"):
-        config = replace(config, nodecount=_TOP_ROWS)
+        config = config.changed(nodecount=_TOP_ROWS)
     return config
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from whet.analyze.profile.config import Config, Defaults
@@ -75,7 +75,7 @@ def summarize(profile: Profile, *, limit: int = 10, sample_index: str = "") -> S
     Raises:
         UsageError: the profile has no value column, or none of that name.
     """
-    config = replace(Config(), sample_index=sample_index, granularity="filefunctions", nodefraction=0.0)
+    config = Config(sample_index=sample_index, granularity="filefunctions", nodefraction=0.0)
     loaded, _ = as_loaded(profile)
     report = prepare(loaded, config, Defaults(nodecount=0))
     graph, intervals = report_graph(report), report.intervals()

@@ -78,7 +78,7 @@ class WebSession:
         self._choices = Choices(profile)
         self._title = title
         self._first_words = config_words(config)
-        self._config = without_words(replace(config, mean=False, json=False, output=""))
+        self._config = without_words(config.changed(mean=False, json=False, output=""))
         self._reader = SourceReader(config.source_path, config.trim_path)
         self._indexes: OrderedDict[object, tuple[CallIndex, list[str]]] = OrderedDict()
         self._lock = threading.RLock()  # answers are made one at a time: each uses a whole core
@@ -123,7 +123,7 @@ class WebSession:
             words["peek"] = words.pop("f")
         elif path == "/ui/source" and regex and "frame" not in words:
             with self._lock:
-                focus = replace(state.config, focus="")
+                focus = state.config.changed(focus="")
                 index, _ = self._index(replace(state, config=focus))
                 words["frame"] = _frame_word(index, regex)
             del words["f"]
@@ -144,7 +144,7 @@ class WebSession:
         config = state.config
         if config.granularity == "functions":
             # Functions of one name in several files are not one function.
-            config = replace(config, granularity="filefunctions")
+            config = config.changed(granularity="filefunctions")
         return prepare(self._chosen(state), config, defaults)
 
     def _index(self, state: WebState) -> tuple[CallIndex, list[str]]:

@@ -109,7 +109,7 @@ def without_words(config: Config) -> Config:
     """Return the options with every one that an address names put back to the usual."""
     usual = Config()
     words = {name: getattr(usual, name) for name in _PARAMETERS.values()}
-    return replace(config, **words)
+    return config.changed(**words)
 
 
 _OWN = ("label", "time", "inverted", "zoom", "frame", "sandwich", "sort", "search", "peek")

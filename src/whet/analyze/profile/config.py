@@ -8,16 +8,18 @@ URL parameters are pprof's.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Any
 
 from whet.errors import UsageError
+from whet.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CHOICES", "OPTIONS", "Config", "Defaults", "Option", "set_option", "with_defaults"]
 
 
-@dataclass(slots=True)
-class Config:
+class Config(Record):
     """The value of every option of a report."""
 
     sample_index: str = ""
@@ -64,8 +66,7 @@ class Config:
         return self.compat == "pprof"
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Record):
     """How a kind of report changes the options.
 
     Attributes:
@@ -79,8 +80,7 @@ class Defaults:
     nodecount: int = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Record):
     """One option.
 
     Attributes:
@@ -160,16 +160,16 @@ CHOICES: dict[str, Option] = {c: o for o in OPTIONS.values() for c in o.choices}
 _TRUE = ("true", "t", "yes", "y", "1", "")
 _FALSE = ("false", "f", "no", "n", "0")
 
-assert set(OPTIONS) == {f.name for f in fields(Config)}
+assert set(OPTIONS) == set(Config.fields())
 
 
 def with_defaults(config: Config, defaults: Defaults) -> Config:
     """Return the options as a kind of report changes them."""
     nodecount = defaults.nodecount if config.nodecount == -1 else config.nodecount
-    config = replace(config, nodecount=nodecount, granularity=defaults.granularity or config.granularity)
+    config = config.changed(nodecount=nodecount, granularity=defaults.granularity or config.granularity)
     if defaults.trim and config.trim:
         return config
-    return replace(config, nodecount=0, nodefraction=0.0, edgefraction=0.0)
+    return config.changed(nodecount=0, nodefraction=0.0, edgefraction=0.0)
 
 
 def set_option(config: Config, name: str, text: str) -> Config:
@@ -184,13 +184,13 @@ def set_option(config: Config, name: str, text: str) -> Config:
         if not _boolean(name, text):
             return config
         chosen: dict[str, Any] = {CHOICES[name].name: name}
-        return replace(config, **chosen)
+        return config.changed(**chosen)
     if name not in OPTIONS:
         raise UsageError(f"unknown option {name!r}", hint="whet prof --help lists the options")
     option = OPTIONS[name]
     value = _parse(option, text)
     changed: dict[str, Any] = {name: (*getattr(config, name), value) if option.kind is tuple else value}
-    return replace(config, **changed)
+    return config.changed(**changed)
 
 
 def _parse(option: Option, text: str) -> object:

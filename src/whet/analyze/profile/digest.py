@@ -8,14 +8,13 @@ what is not asked here is whether samples of different sources are the same. No 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from whet import kernels
 from whet.analyze.profile.config import Config, Defaults, with_defaults
 from whet.analyze.profile.header import Facts, Header, header_of
 from whet.analyze.profile.names import name_parts, simplified_name, sort_key
 from whet.analyze.profile.order import common_unit, ordered
 from whet.analyze.profile.sample_index import index_of
+from whet.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ _OPTIONS = (
 _LARGEST = (1 << 63) - 1
 
 
-@dataclass(slots=True)
-class DigestTable:
+class DigestTable(Record):
     """Functions worth showing, in order; see `graph.Graph` for the attributes."""
 
     sums: NodeSums
@@ -81,8 +79,7 @@ class DigestTable:
         return result
 
 
-@dataclass(slots=True)
-class DigestReport:
+class DigestReport(Record):
     """A digest ready to be reported; see `report.Report`."""
 
     config: Config
@@ -103,7 +100,7 @@ class DigestReport:
 def suits(config: Config) -> bool:
     """Tell whether a digest knows enough for these options."""
     default = Config()
-    return replace(config, **{name: getattr(default, name) for name in _OPTIONS}) == default
+    return config.changed(**{name: getattr(default, name) for name in _OPTIONS}) == default
 
 
 def digest_report(
@@ -134,7 +131,7 @@ def digest_report(
     header = header_of(about, config, index=index, total=total)
     if config.unit == "minimum" and table.order:
         values = [(table.flat[node], table.cum[node]) for node in table.order]
-        config = replace(config, unit=common_unit(values, total, header.sample_unit))
+        config = config.changed(unit=common_unit(values, total, header.sample_unit))
     return DigestReport(config, header, table)
 
 
@@ -219,8 +216,7 @@ def _facts(facts: dict[str, Any]) -> Facts:
 def _facts_of_all(parts: Sequence[Facts]) -> Facts:
     """Return what merging the profiles makes of their facts (see `model.merge`)."""
     duration_nanos = sum(part.duration_nanos for part in parts)
-    return replace(
-        parts[0],
+    return parts[0].changed(
         comments=list(dict.fromkeys(comment for part in parts for comment in part.comments)),
         doc_url=next((part.doc_url for part in parts if part.doc_url), ""),
         time_nanos=min((part.time_nanos for part in parts if part.time_nanos), default=0),

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from whet.analyze.profile.config import Config
 from whet.analyze.profile.header import FILTERS
 from whet.analyze.profile.labels import number_units
-from whet.analyze.profile.names import prunable_name
 from whet.analyze.profile.select import (
     count_per_row,
     first_in_row,
@@ -23,6 +22,7 @@ from whet.analyze.profile.select import (
     select_lines,
     select_samples,
 )
+from whet.analyze.profile.shortened import prunable_name
 from whet.analyze.profile.tagfilters import compile_tag_filter, filter_tag_names
 from whet.analyze.regexp.pattern import Pattern, compile_option
 from whet.model.profile import Profile

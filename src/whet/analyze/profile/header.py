@@ -6,9 +6,9 @@ Data only; `render.profile.header` writes it.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
 
 from whet.analyze.profile.config import Config
+from whet.records import Record, fresh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ FILTERS = (
 Pair = tuple[str, str]
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Record):
     """What a profile says about itself, as text: its main file is the first mapping's."""
 
     sample_types: list[Pair]
@@ -40,8 +39,7 @@ class Facts:
     period_type: Pair | None
 
 
-@dataclass(slots=True)
-class Header:
+class Header(Record):
     """Facts of a profile and the filters that are active.
 
     Attributes:
@@ -64,7 +62,7 @@ class Header:
     samples: int
     period: int
     period_type: tuple[str, str] | None
-    filters: list[str] = field(default_factory=list)
+    filters: list[str] = fresh(default_factory=list)
 
 
 def build_header(profile: Profile, config: Config, *, index: int, total: int) -> Header:

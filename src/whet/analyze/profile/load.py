@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from whet.analyze.profile.names import prunable_name, simplified_name
+from whet.analyze.profile.names import simplified_name
 from whet.analyze.profile.select import last_in_row, select_lines, select_samples
+from whet.analyze.profile.shortened import prunable_name
 from whet.errors import UsageError
 from whet.model.profile import Mappings, Profile, StringTable
 

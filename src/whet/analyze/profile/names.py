@@ -1,28 +1,14 @@
-"""Simpler forms of function names, for names that are already readable.
+"""Names of nodes, and simpler forms of function names that are already readable.
 
-Semantics: pprof's symbolizer (names that look like C++ lose argument and template lists),
-`profile.Prune` (the name that `drop_frames` is matched against) and `ShortenFunctionName`
-(the name in a box of a graph).
+Semantics: pprof's `NodeInfo` and its symbolizer (names that look like C++ lose argument and
+template lists). Loads no regular expressions: a short report needs none.
 """
 
 from __future__ import annotations
 
 import posixpath
-import re
 
-__all__ = ["name_parts", "prunable_name", "short_name", "simplified_name", "sort_key"]
-
-_BRACKET = re.compile(r"\(anonymous namespace\)|operator\(\)|\(")
-
-_MAJOR_VERSION = re.compile(r"(.*?)/v(?:[2-9]|[1-9][0-9]+)([./].*)\Z")
-# What is kept of a name: Go's without directories, Java's without packages and arguments,
-# C++'s without the outer namespaces.
-_KEPT = (
-    re.compile(r"(?:[\w\-.]+/)+([^.]+\..+)", re.ASCII),
-    re.compile(r"(?:[a-z]\w*\.)*([A-Z][\w$]*\.(?:<init>|[a-z][\w$]*(?:\$\d+)?))(?:\(|\Z)", re.ASCII),
-    re.compile(r"(?:[_a-zA-Z]\w*::)+(_*[A-Z]\w*::~?[_a-zA-Z]\w*(?:<.*>)?)", re.ASCII),
-)
-_LONGEST_SHORTENED = 10_000  # longer names are not meant to be read, and searching them takes long
+__all__ = ["name_parts", "simplified_name", "sort_key"]
 
 
 def name_parts(
@@ -55,27 +41,6 @@ def sort_key(
     parts = name_parts(name, file=file, line=line, column=column, address=address, object_file=object_file)
     values = (name, "", address, file, start_line, line, column, object_file)
     return _bytes(" ".join(parts)), _bytes(" ".join(map(str, values)))
-
-
-def prunable_name(name: str) -> str:
-    """Return a name without a leading dot and without its argument list."""
-    name = name.removeprefix(".")
-    for found in _BRACKET.finditer(name):
-        if found[0] == "(":
-            return name[: found.start()]
-    return name
-
-
-def short_name(name: str) -> str:
-    """Return a name without the package or namespace it lives in."""
-    if len(name) > _LONGEST_SHORTENED:
-        return name
-    name = name.removeprefix("(anonymous namespace)::")
-    version = _MAJOR_VERSION.match(name)
-    if version:
-        name = version[1] + version[2]
-    kept = next(filter(None, (pattern.match(name) for pattern in _KEPT)), None)
-    return kept[1] if kept else name
 
 
 def simplified_name(name: str, *, may_vanish: bool = False) -> str:

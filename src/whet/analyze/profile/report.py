@@ -110,7 +110,7 @@ class Report:
         unit = common_unit(
             shown, self.total, self.header.sample_unit, decimals=not integers, scaled=self.scaled
         )
-        self.config = replace(self.config, unit=unit)
+        self.config = self.config.changed(unit=unit)
 
     def nodes(self, *, object_names: bool = False) -> Nodes:
         """Group the frames of the filtered profile as the options say."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from whet.errors import UsageError
 
 __all__ = ["index_of"]
-
-_INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 def index_of(names: list[str], default: str, wanted: str) -> int:
@@ -21,7 +17,8 @@ def index_of(names: list[str], default: str, wanted: str) -> int:
         raise UsageError("the profile has no samples and no sample types", hint="nothing was recorded in it")
     if not wanted:
         return names.index(default) if default and default in names else len(names) - 1
-    if _INTEGER.fullmatch(wanted):
+    digits = wanted[1:] if wanted[:1] in "+-" else wanted
+    if digits.isascii() and digits.isdigit():
         if 0 <= int(wanted) < len(names):
             return int(wanted)
         raise UsageError(

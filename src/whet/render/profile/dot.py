@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from whet.analyze.profile.callgraph import MAX_NODELETS, Arc, CallGraph, Vertex
 from whet.analyze.profile.means import quotient
-from whet.analyze.profile.names import short_name
 from whet.analyze.profile.report import Report
+from whet.analyze.profile.shortened import short_name
 from whet.analyze.profile.tags import Tag
 from whet.render.profile.header import graph_labels, value_text
 from whet.render.profile.nodelets import collapsed, sorted_tags
