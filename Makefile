@@ -45,6 +45,7 @@ format: $(STAMP)  ## put all sources into their canonical form
 bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, reports, start-up, errors of comparisons
 	$(BIN)/python benchmarks/startup.py $(BENCH)
 	$(BIN)/python benchmarks/prof_speed.py $(BENCH)
+	$(BIN)/python benchmarks/format_speed.py $(BENCH)
 	$(BIN)/python benchmarks/overhead.py $(BENCH)
 	$(BIN)/python benchmarks/slowdown.py $(BENCH)
 	$(BIN)/python benchmarks/compare_errors.py $(BENCH)

@@ -14,6 +14,7 @@ namespace nb = nanobind;
 using namespace whet;
 
 void bind_digest(nb::module_ &m);
+void bind_folded(nb::module_ &m);
 void bind_gunzip(nb::module_ &m);
 void bind_stacks(nb::module_ &m);
 
@@ -202,6 +203,7 @@ void bind_codec(nb::module_ &m) {
         .def("finish", &finish);
     m.def("encode_pprof", &encode_pprof, nb::arg("columns"));
     bind_digest(m);
+    bind_folded(m);
     bind_gunzip(m);
     bind_stacks(m);
 }

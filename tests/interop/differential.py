@@ -1,24 +1,34 @@
 """Random profiles and options through the real pprof and through whet: a case is a seed.
 
 `python -m interop.differential --cases N --seed S` (in tests/) runs many and prints those that
-differ; the tests run a few. pprof leaves some orders to chance (Go's maps), so what differs is
-compared again without the order of equal rows, and only where two runs of pprof differ too.
+differ; the tests run a few. Profiles are generated, made by a Go program or recorded by whet.
+With `--compat=pprof` nothing may differ. pprof leaves some orders to chance (Go's maps), so what
+differs is compared again without the order of equal rows, and only where two runs of pprof
+differ too. Without `--compat` only the listed defects of pprof may show, which are counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import importlib
+import json
 import os
+import pkgutil
 import random
 import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import whet
 from interop.generated import random_profile
 from interop.pprof_oracle import go_command, run_whet
+from interop.real_profiles import go_profiles, recorded_profiles
 from whet.formats import pprof
 from whet.render.profile.raw import render_raw
 
@@ -28,8 +38,19 @@ REPORTS = [
 ]  # fmt: skip
 BINARY = ("-proto", "-topproto")
 
-# Cases in which pprof disagrees with itself on which of equal rows it shows.
-CHANCE: list[str] = []
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case.
+
+    Attributes:
+        problem: how the two outputs differ, '' if they agree.
+        explained: the listed defect of pprof, or its chance, that shows in this case; '' if none.
+    """
+
+    problem: str = ""
+    explained: str = ""
+
 
 _GRANULARITIES = ["functions", "filefunctions", "files", "lines", "addresses"]
 _REGEXPS = ["main", "run|pkg", "^x", "app", "index", "lib", "in", "loop$", ".*", "日", "e\\w+r", "bin/app"]
@@ -73,8 +94,8 @@ def _option(rng: random.Random) -> str:
     return f"-{name}={rng.choice(values[name])}" if name in values else f"-{name}"
 
 
-def random_call(seed: int, directory: Path) -> list[str]:
-    """Write the profiles of a case and return pprof's arguments."""
+def random_call(seed: int, directory: Path, real: Sequence[Path] = ()) -> list[str]:
+    """Write the profiles of a case, or choose real ones, and return pprof's arguments."""
     rng = random.Random(seed)
     options = {o.split("=")[0]: o for o in (_option(rng) for _ in range(rng.choice([0, 1, 1, 2, 3, 4])))}
     granularities = [
@@ -82,11 +103,12 @@ def random_call(seed: int, directory: Path) -> list[str]:
     ]
     for extra in granularities[1:]:
         del options[extra]
-    sources = [_write(directory / "source.pb.gz", seed)]
+    chosen = str(rng.choice(real)) if real and rng.random() < 0.3 else ""
+    sources = [chosen or _write(directory / "source.pb.gz", seed)]
     if rng.random() < 0.15:
-        sources.append(_write(directory / "second.pb.gz", -seed))
+        sources.append(chosen or _write(directory / "second.pb.gz", -seed))
     if rng.random() < 0.25:
-        base = _write(directory / "base.pb.gz", rng.choice([seed, -seed]))
+        base = chosen or _write(directory / "base.pb.gz", rng.choice([seed, -seed]))
         options[rng.choice(["-base", "-diff_base"])] = base
         if rng.random() < 0.3:
             options["-normalize"] = "-normalize"
@@ -114,31 +136,61 @@ def _run_pprof(arguments: list[str]) -> tuple[int, bytes]:
     return done.returncode, done.stdout
 
 
-def explain(arguments: list[str], directory: Path) -> str:
-    """Run a case; return '' if both agree, else how they differ."""
-    ours_file = str(directory / "ours")
-    whet_arguments = ["--compat=pprof", f"-output={ours_file}", *arguments]
-    Path(ours_file).unlink(missing_ok=True)
+def explain(arguments: list[str], directory: Path) -> Outcome:
+    """Run a case; say whether both agree."""
     status, expected = _run_pprof(arguments)
-    our_status, _, errors = run_whet(whet_arguments)
+    our_status, ours, errors = _run_ours(["--compat=pprof", *arguments], directory)
     if status != 0:
-        return "" if our_status == 2 else f"pprof exits with {status}, whet with {our_status}"
+        return Outcome("" if our_status == 2 else f"pprof exits with {status}, whet with {our_status}")
     if our_status != 0:
-        return f"whet exits with {our_status}: {errors}"
-    report, ours = arguments[0], Path(ours_file).read_bytes()
-    if expected == ours or _text(report, expected) == _text(report, ours):
-        return ""
-    if _unordered(report, expected) == _unordered(report, ours):
-        return ""
+        return Outcome(f"whet exits with {our_status}: {errors}")
+    report = arguments[0]
+    same = expected == ours or _unordered(report, expected) == _unordered(report, ours)
+    if not same:
+        return _by_chance(arguments, expected, ours)
+    status, improved, errors = _run_ours(arguments, directory)
+    if status != 0:
+        return Outcome(f"whet without --compat exits with {status}: {errors}")
+    if _unordered(report, improved) == _unordered(report, ours):
+        return Outcome()
+    return _by_defect(arguments, _text(report, ours), _text(report, improved))
+
+
+def _run_ours(arguments: list[str], directory: Path) -> tuple[int, bytes, str]:
+    file = directory / "ours"
+    file.unlink(missing_ok=True)
+    status, _, errors = run_whet([f"-output={file}", *arguments])
+    return status, file.read_bytes() if status == 0 else b"", errors
+
+
+def _by_chance(arguments: list[str], expected: bytes, ours: bytes) -> Outcome:
+    """Ask pprof again: does it disagree with itself on which of equal rows it shows?"""
+    report = arguments[0]
     seen = [_unordered(report, expected)]
     for _ in range(8):
         seen.append(_unordered(report, _run_pprof(arguments)[1]))
         if seen[-1] == _unordered(report, ours):
-            return ""
+            return Outcome(explained="order of equal rows left to chance")
     if any(other != seen[0] for other in seen) and _facts(report, ours) == _facts(report, expected):
-        CHANCE.append(" ".join(arguments))
-        return ""
-    return "\n".join(["--- pprof", _text(report, expected), "--- whet", _text(report, ours)])
+        return Outcome(explained="choice of equal rows left to chance")
+    return Outcome("\n".join(["--- pprof", _text(report, expected), "--- whet", _text(report, ours)]))
+
+
+def _by_defect(arguments: list[str], as_pprof: str, improved: str) -> Outcome:
+    """Name the defect (docs/prof.md) that makes the report without --compat another one."""
+    report, joined = arguments[0], " ".join(arguments[1:])
+    changed = set(as_pprof.split("\n")) ^ set(improved.split("\n"))
+    merged = "base=" in joined or sum(not a.startswith("-") for a in arguments) > 1
+    rules = [
+        ("time of merged sources", merged and all("Time: " in line for line in changed)),
+        ("sums beside means", "-mean" in arguments),
+        ("samples lost by scaling", "-normalize" in arguments or merged),
+        ("labels that break dot", report == "-dot" and as_pprof == improved.replace('\\\\"', '"')),
+    ]
+    for name, applies in rules:
+        if applies:
+            return Outcome(explained=name)
+    return Outcome(f"no listed defect\n--- as pprof\n{as_pprof}\n--- whet\n{improved}")
 
 
 def _facts(report: str, output: bytes) -> tuple[int, list[str]]:
@@ -212,25 +264,65 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=3, help="how many differences to print in full")
+    parser.add_argument("--save", help="write a summary to this file")
     given = parser.parse_args()
-    failures = 0
+    for module in pkgutil.walk_packages(whet.__path__, "whet."):
+        if not module.name.startswith(("whet.collect", "whet._probe", "whet.__main__")):
+            importlib.import_module(module.name)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        for case in range(given.seed, given.seed + given.cases):
-            arguments = random_call(case, directory)
-            try:
-                found = explain(arguments, directory)
-            except Exception as error:
-                found = f"{type(error).__name__}: {error}"
-            if found:
-                failures += 1
-                short = " ".join(a.replace(name + "/", "") for a in arguments)
-                print(f"case {case}: {short}", flush=True)
-                if failures <= given.show:
-                    print(found, flush=True)
-    chance = f"{len(CHANCE)} left to chance by pprof"
-    print(f"{given.cases} cases from {given.seed}, {failures} differ, {chance}")
-    return min(failures, 1)
+        real = [*go_profiles(directory), *recorded_profiles(directory, 3)]
+        print(f"{len(real)} real profiles", flush=True)
+        summary = _run(given, directory, real)
+    text = json.dumps(summary, indent=1, ensure_ascii=False)
+    print(text)
+    if given.save:
+        Path(given.save).write_text(text + "\n")
+    return min(summary["unexplained"], 1)
+
+
+def _run(given: argparse.Namespace, directory: Path, real: list[Path]) -> dict[str, object]:
+    reports: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    explained: Counter[str] = Counter()
+    failures = 0
+    for case in range(given.seed, given.seed + given.cases):
+        arguments = random_call(case, directory, real)
+        try:
+            outcome = explain(arguments, directory)
+        except Exception as error:
+            outcome = Outcome(f"{type(error).__name__}: {error}")
+        reports[arguments[0].lstrip("-").partition("=")[0]] += 1
+        kinds[_kind(arguments[-1])] += 1
+        if outcome.explained:
+            explained[outcome.explained] += 1
+        if outcome.problem:
+            failures += 1
+            print(f"case {case}: {' '.join(a.replace(f'{directory}/', '') for a in arguments)}", flush=True)
+            if failures <= given.show:
+                print(outcome.problem, flush=True)
+        if reports.total() % 1000 == 0:
+            print(f"{reports.total()} cases, {failures} unexplained", flush=True)
+    return {
+        "oracle": _version(),
+        "cases": given.cases,
+        "seeds": [given.seed, given.seed + given.cases - 1],
+        "unexplained": failures,
+        "explained": dict(sorted(explained.items())),
+        "reports": dict(sorted(reports.items())),
+        "profiles": dict(sorted(kinds.items())),
+    }
+
+
+def _kind(source: str) -> str:
+    if "recording" in source:
+        return "recorded"
+    return "generated" if source.endswith(("source.pb.gz", "second.pb.gz")) else "made by Go"
+
+
+def _version() -> str:
+    found = subprocess.run([go_command(), "version"], capture_output=True, text=True, check=True)
+    return f"go tool pprof of {found.stdout.strip()}"
 
 
 if __name__ == "__main__":

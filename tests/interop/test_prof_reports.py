@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from interop import real_profiles
 from interop.generated import random_profile
-from interop.pprof_oracle import OPTIONS, REPORTS, difference, go_command, run_pprof, run_whet
+from interop.pprof_oracle import OPTIONS, REPORTS, difference, run_pprof, run_whet
 from whet.formats import pprof
 
 SOURCE = Path(__file__).parent / "goprofiles"
-KINDS = ["cpu", "heap", "allocs", "mutex", "block", "goroutine", "threadcreate"]
+KINDS = real_profiles.GO_KINDS
 CASES = int(os.environ.get("WHET_DIFFERENTIAL_CASES", "40"))
 SEED = int(os.environ.get("WHET_DIFFERENTIAL_SEED", "1"))
 
 
 @pytest.fixture(scope="session")
 def go_profiles(tmp_path_factory):
-    """Run a Go program that writes a profile of each kind."""
+    """Return the directory with a Go program's profiles."""
     directory = tmp_path_factory.mktemp("goprofiles")
-    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "off"}
-    subprocess.run(
-        [go_command(), "run", "main.go", str(directory)], cwd=SOURCE, check=True, env=environment, timeout=100
-    )
+    real_profiles.go_profiles(directory)
     return directory
 
 

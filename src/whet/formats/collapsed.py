@@ -12,21 +12,31 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NoReturn
 
+import numpy as np
+
+from whet import kernels
 from whet.errors import FormatError
 from whet.formats.packed import unpacked_blocks
-from whet.formats.text import decode_location, encode_location, fail_at_line, line_blocks, text_of
+from whet.formats.text import MAX_LINE_BYTES, encode_location, fail_at_line, line_blocks, text_of
 from whet.model.builder import NumberLabel, ProfileBuilder, TextLabel
 from whet.model.frames import frame_table, stacks
-from whet.model.profile import Profile
+from whet.model.profile import Functions, Locations, Profile, Samples, StringTable
 
 __all__ = ["decode", "decode_blocks", "encode"]
 
 _METADATA = re.compile(r"# ?([\w .-]+): (.*)")
 _COLON_FRAME = re.compile(r"(.*?):([^:]*):(\d{1,18})")
 _AUSTIN_THREAD = re.compile(r"T(?:(\d+):)?([^;]*)")
+_FIRST_STACK = re.compile(rb"(?:[ \t\r]*(?:#[^\n]*)?\n)*([^#\s][^\n]*)\n?")
+_PROBLEMS = {
+    2: f"longer than {MAX_LINE_BYTES >> 20} MiB",
+    3: "the sum of this stack's values does not fit in 64 bits",
+    4: "more than 67108864 frames in different stacks",
+}
 _SPECIAL_ROOTS = ("#", "tid:")
 _INTEGER = re.compile(rb"[+-]?[0-9]{1,19}")
 _UNWRITABLE = str.maketrans({";": ":", "\x7f": " "} | {chr(code): " " for code in range(32)})
@@ -53,10 +63,72 @@ def decode_blocks(blocks: Iterable[bytes]) -> Profile:
     Raises:
         FormatError: a line is not `stack VALUE`; the error names the line.
     """
+    source = iter(blocks)
+    start, has_threads = _start(source)
+    if not has_threads:
+        return _decode_plain(chain([start], source))
     reader = _Reader()
-    for first, found in line_blocks(blocks):
+    for first, found in line_blocks(chain([start], source)):
         reader.take(first, found)
     return reader.profile()
+
+
+def _start(blocks: Iterator[bytes]) -> tuple[bytes, bool]:
+    """Read on to the first stack; say whether its dialect has processes and threads."""
+    start = b""
+    for block in blocks:
+        start += block
+        match = _FIRST_STACK.match(start)
+        if match is not None:
+            return start, match[1].startswith(b"tid:") or re.search(rb"^# ?austin: ", start, re.M) is not None
+        if len(start) > MAX_LINE_BYTES:
+            break
+    return start, False
+
+
+def _decode_plain(blocks: Iterable[bytes]) -> Profile:
+    problem, number, line, columns = kernels.decode_folded(blocks)
+    if problem == 1:
+        _fail_at(number, line)
+    if problem:
+        fail_at_line(number, _PROBLEMS[problem])
+    if not len(columns["value"]):
+        raise FormatError("no stacks", hint="each line is root;caller;leaf VALUE")
+    stacks, functions, locations = len(columns["value"]), len(columns["name"]), len(columns["line"])
+    return Profile(
+        strings=StringTable(columns["blob"], columns["string_start"]),
+        sample_type=[(1, 2)],
+        samples=Samples(
+            columns["stack_start"], columns["stack"], columns["value"].reshape(-1, 1),
+            np.zeros(stacks + 1, np.int64),
+        ),
+        locations=Locations(
+            id=np.arange(1, locations + 1, dtype=np.uint64),
+            mapping=np.full(locations, -1, np.int32),
+            address=np.zeros(locations, np.uint64),
+            is_folded=np.zeros(locations, np.bool_),
+            line_start=np.arange(locations + 1, dtype=np.int64),
+            line_function=columns["function"],
+            line=columns["line"],
+            column=np.zeros(locations, np.int64),
+        ),
+        functions=Functions(
+            id=np.arange(1, functions + 1, dtype=np.uint64),
+            name=columns["name"],
+            system_name=np.zeros(functions, np.int32),
+            filename=columns["filename"],
+            start_line=np.zeros(functions, np.int64),
+        ),
+    )  # fmt: skip
+
+
+def _fail_at(number: int, line: bytes) -> NoReturn:
+    """Say what is wrong with a line that has no stack or no value."""
+    _, space, texts = line.rstrip().rpartition(b" ")
+    if not space:
+        fail_at_line(number, "not a stack and a value")
+    _values(number, texts.split(b","), 1)
+    raise AssertionError(f"line {number} is a stack")
 
 
 def encode(profile: Profile, index: int = 0) -> bytes:
@@ -76,75 +148,53 @@ def encode(profile: Profile, index: int = 0) -> bytes:
 class _Rows(dict[bytes, int]):
     """Rows of frames by their text; what is not known yet is made when it is asked for."""
 
-    def __init__(self, builder: ProfileBuilder, split: Callable[[str], tuple[str, str, int]]) -> None:
+    def __init__(self, builder: ProfileBuilder) -> None:
         super().__init__()
-        self._builder, self._split = builder, split
+        self._builder = builder
 
     def __missing__(self, text: bytes) -> int:
-        row = self[text] = self._builder.frame(*self._split(text_of(text)))
+        row = self[text] = self._builder.frame(*_split_colons(text_of(text)))
         return row
 
 
 class _Reader:
-    """The lines so far; the first stack decides on the dialect."""
+    """The lines of a dialect with processes and threads; the first stack decides on the values."""
 
     def __init__(self) -> None:
         self._metadata: dict[str, str] = {}
         self._builder: ProfileBuilder | None = None
-        self._is_plain = False
         self._label_sets: dict[tuple[Label, ...], int] = {}
 
     def take(self, number: int, found: list[bytes]) -> None:
         """Take lines, the first of which has this number."""
         for line in found:
-            stack, _, value = line.rpartition(b" ")
-            if self._is_plain and value.isdigit() and len(value) < 19 and line[:1] != b"#":
-                self._take_plain(stack, int(value))
-            elif line[:1] == b"#":
-                self._take_comment(text_of(line))
-            elif not line.isspace() and line:
+            if line[:1] == b"#":
+                if match := _METADATA.fullmatch(text_of(line)):
+                    self._metadata.setdefault(match[1], match[2])
+            elif line and not line.isspace():
                 self._take_stack(number, line)
             number += 1
 
-    def _take_plain(self, stack: bytes, value: int) -> None:
-        # Most of the time goes here; the loops over bytes and frames run in C.
-        names = stack.split(b";")
-        if b"" in names:
-            names = [name for name in names if name]
-        names.reverse()
-        self._add(self._stack(map(self._row, names)), (value,))
-
-    def _take_comment(self, line: str) -> None:
-        if match := _METADATA.fullmatch(line):
-            self._metadata.setdefault(match[1], match[2])
-
     def _take_stack(self, number: int, line: bytes) -> None:
-        """Take a line of any dialect."""
         stack, space, texts = line.rstrip().rpartition(b" ")
         if not space and not _INTEGER.fullmatch(texts):
             fail_at_line(number, "not a stack and a value")
         values = texts.split(b",")
-        builder = self._builder or self._start(stack, len(values))
-        names = [name for name in stack.split(b";") if name]
-        label_set = 0
-        if self._colons:
-            names, labels = _without_thread(names)
-            label_set = self._label_sets.get(labels, -1)
-            if label_set < 0:
-                label_set = self._label_sets[labels] = builder.label_set(labels)
+        builder = self._builder or self._begin(len(values))
+        names, labels = _without_thread([name for name in stack.split(b";") if name])
+        label_set = self._label_sets.get(labels, -1)
+        if label_set < 0:
+            label_set = self._label_sets[labels] = builder.label_set(labels)
         numbers = _values(number, values, len(self._factors))
         scaled = [value * factor for value, factor in zip(numbers, self._factors, strict=True)]
         names.reverse()
         builder.add(builder.stack(map(self._row, names)), scaled, label_set)
 
-    def _start(self, stack: bytes, columns: int) -> ProfileBuilder:
-        austin = "austin" in self._metadata
-        types, self._factors = _types(self._metadata.get("mode", "") if austin else "", columns)
+    def _begin(self, columns: int) -> ProfileBuilder:
+        mode = self._metadata.get("mode", "") if "austin" in self._metadata else ""
+        types, self._factors = _types(mode, columns)
         builder = self._builder = ProfileBuilder(types)
-        self._colons = austin or stack.startswith(b"tid:")
-        self._row = _Rows(builder, _split_colons if self._colons else decode_location).__getitem__
-        self._stack, self._add = builder.stack, builder.add
-        self._is_plain = not self._colons and self._factors == [1]
+        self._row = _Rows(builder).__getitem__
         return builder
 
     def profile(self) -> Profile:

@@ -19,8 +19,8 @@ from whet.errors import FormatError
 from whet.formats.packed import unpacked_blocks
 
 __all__ = [
-    "as_integer", "as_list", "as_object", "as_text", "decode_json", "decode_location", "encode_json",
-    "encode_location", "fail_at_line", "line_blocks", "lines", "text_of", "unpacked",
+    "MAX_LINE_BYTES", "as_integer", "as_list", "as_object", "as_text", "decode_json", "decode_location",
+    "encode_json", "encode_location", "fail_at_line", "line_blocks", "lines", "text_of", "unpacked",
 ]  # fmt: skip
 
 MAX_LINE_BYTES = 1 << 24

@@ -9,6 +9,7 @@ reference agree bit for bit.
     node_sums(digests, negative, column) -> NodeSums
     gunzip(read) -> iterator of bytes                              reference.gzip
     encode_pprof(columns) -> bytes
+    decode_folded(blocks) -> FoldedEnd                             reference.folded
     flat_cum(stack_start, stack, node_start, nodes, values, node_count, mask=None)
         -> (flat, cum)                                             reference.stacks
     edge_sums(same arguments) -> Edges(caller, callee, weight, residual, inline)
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from whet.kernels.reference import I32, I64, CallTree, Columns, Digest, Edges, Flags, NodeSums
+    from whet.kernels.reference import I32, I64, CallTree, Columns, Digest, Edges, Flags, FoldedEnd, NodeSums
 
 
 def _compiled() -> Any:
@@ -54,6 +55,7 @@ def _reference() -> Any:
 
 __all__ = [
     "call_tree",
+    "decode_folded",
     "decode_pprof",
     "digest_pprof",
     "edge_sums",
@@ -162,6 +164,19 @@ def encode_pprof(columns: Columns) -> bytes:
     encode = (native or _reference()).encode_pprof
     message: bytes = encode(checked(columns))
     return message
+
+
+def decode_folded(blocks: Iterable[bytes]) -> FoldedEnd:
+    """Decode collapsed stacks that arrive in blocks; see reference.folded."""
+    if native is None:
+        plain: FoldedEnd = _reference().decode_folded(blocks)
+        return plain
+    reader = native.FoldedReader(int.from_bytes(os.urandom(8), "little"))
+    for block in blocks:
+        if not reader.feed(block):
+            break
+    end: FoldedEnd = _reference().FoldedEnd(*reader.finish())
+    return end
 
 
 def flat_cum(

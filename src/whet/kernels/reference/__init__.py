@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from whet.kernels.reference.digest import Digest, NodeSums, node_sums
 from whet.kernels.reference.digest import digest as digest_pprof
+from whet.kernels.reference.folded import FoldedEnd, decode_folded
 from whet.kernels.reference.gzip import gunzip
 from whet.kernels.reference.pprof import Columns
 from whet.kernels.reference.pprof import decode as decode_pprof
@@ -32,8 +33,10 @@ __all__ = [
     "Digest",
     "Edges",
     "Flags",
+    "FoldedEnd",
     "NodeSums",
     "call_tree",
+    "decode_folded",
     "decode_pprof",
     "digest_pprof",
     "edge_sums",
