@@ -8,7 +8,10 @@ compared with pprof's byte by byte.
 
 from __future__ import annotations
 
-__all__ = ["format_duration", "format_percentage", "format_value", "same_family", "scale", "to_base"]
+__all__ = [
+    "format_duration", "format_percentage", "format_value", "is_binary_unit", "same_family", "scale",
+    "tidy_unit", "to_base",
+]  # fmt: skip
 
 # (canonical name, aliases, factor to the family's base unit)
 _Unit = tuple[str, tuple[str, ...], float]
@@ -140,3 +143,41 @@ def _decimal(value: int, digits: int) -> str:
     whole, fraction = divmod(value, 10**digits)
     text = f"{fraction:0{digits}d}".rstrip("0") if digits else ""
     return f"{whole}.{text}" if text else str(whole)
+
+
+def tidy_unit(unit: str) -> tuple[str, float]:
+    """Return a benchmark's unit without prefixes that were applied already, and the factor to it.
+
+    In the numerator `ns` becomes `sec` and `MB` becomes `B` (of 10^6), so that a table never
+    says "micronanoseconds"; the rule is that of x/perf's benchunit.
+    """
+    if "ns" not in unit and "MB" not in unit:
+        return unit, 1.0
+    pieces, factor = [], 1.0
+    for piece, is_numerator in _unit_pieces(unit):
+        if is_numerator and piece == "ns":
+            piece, factor = "sec", factor / 1e9
+        elif is_numerator and piece == "MB":
+            piece, factor = "B", factor * 1e6
+        pieces.append(piece)
+    return "".join(pieces), factor
+
+
+def is_binary_unit(unit: str) -> bool:
+    """Say whether values of a benchmark's unit are bytes, which are scaled by 1024."""
+    return any(is_numerator and piece in ("B", "MB", "bytes") for piece, is_numerator in _unit_pieces(unit))
+
+
+def _unit_pieces(unit: str) -> list[tuple[str, bool]]:
+    """Cut a unit into words and what stands between them, each with whether it is in the numerator."""
+    pieces: list[tuple[str, bool]] = []
+    word, is_numerator = "", True
+    for character in unit:
+        if character not in "*/-" and not character.isspace():
+            word += character
+            continue
+        pieces += [(word, is_numerator), (character, False)]
+        word = ""
+        if character in "*/":
+            is_numerator = character == "*"
+    return [*pieces, (word, is_numerator)]

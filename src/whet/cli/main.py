@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("whet.cli.run", "run a program, record it and show its biggest boxes"),
     "prof": ("whet.cli.prof", "analyze profiles (every report of `go tool pprof`)"),
     "lock": ("whet.cli.lock", "run one measurement at a time on this machine"),
+    "stat": ("whet.cli.stat", "compare benchmark results (all that `benchstat` does)"),
 }
 
 USAGE_STATUS = 2

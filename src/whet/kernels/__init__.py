@@ -17,6 +17,8 @@ reference agree bit for bit.
         -> CallTree(parent, node, sample_row)
     tree_values(parent, sample_row, values) -> (self, total)
     row_groups(start, cells) -> int32[rows], the same number for equal rows
+    scan_results(block) -> ScannedResults                          reference.results
+    rank_tails(start, ties, first, two_u) -> (lower, tail)          reference.ranks
 
 Twins are imported on first use: with compiled kernels a short report never loads NumPy.
 WHET_REFERENCE_KERNELS=1 in the environment leaves the compiled module unused.
@@ -34,7 +36,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from whet.kernels.reference import I32, I64, CallTree, Columns, Digest, Edges, Flags, FoldedEnd, NodeSums
+    from whet.kernels.reference import (
+        F64,
+        I32,
+        I64,
+        CallTree,
+        Columns,
+        Digest,
+        Edges,
+        Flags,
+        FoldedEnd,
+        NodeSums,
+        ScannedResults,
+    )
 
 
 def _compiled() -> Any:
@@ -64,7 +78,9 @@ __all__ = [
     "gunzip",
     "native",
     "node_sums",
+    "rank_tails",
     "row_groups",
+    "scan_results",
     "tree_values",
 ]
 
@@ -230,3 +246,16 @@ def row_groups(start: I64, cells: I32) -> I32:
     """Number the rows of a CSR array, equal rows alike, in order of first appearance."""
     groups: I32 = (native or _reference()).row_groups(start, cells)
     return groups
+
+
+def scan_results(block: bytes) -> ScannedResults:
+    """Scan whole lines of Go's benchmark format for plain results; see reference.results."""
+    reference = _reference()
+    scanned: ScannedResults = reference.scan_results(block)
+    return scanned
+
+
+def rank_tails(start: I64, ties: I64, first: int, two_u: I64) -> tuple[F64, F64]:
+    """Count arrangements of tied ranks: (lower, tail), float64[problems] each; see reference.ranks."""
+    lower, tail = _reference().rank_tails(start, ties, first, two_u)
+    return lower, tail

@@ -12,6 +12,8 @@ from whet.kernels.reference.gzip import gunzip
 from whet.kernels.reference.pprof import Columns
 from whet.kernels.reference.pprof import decode as decode_pprof
 from whet.kernels.reference.pprof import encode as encode_pprof
+from whet.kernels.reference.ranks import F64, rank_tails
+from whet.kernels.reference.results import ScannedResults, scan_results
 from whet.kernels.reference.stacks import (
     I32,
     I64,
@@ -26,6 +28,7 @@ from whet.kernels.reference.stacks import (
 )
 
 __all__ = [
+    "F64",
     "I32",
     "I64",
     "CallTree",
@@ -35,6 +38,7 @@ __all__ = [
     "Flags",
     "FoldedEnd",
     "NodeSums",
+    "ScannedResults",
     "call_tree",
     "decode_folded",
     "decode_pprof",
@@ -44,6 +48,8 @@ __all__ = [
     "flat_cum",
     "gunzip",
     "node_sums",
+    "rank_tails",
     "row_groups",
+    "scan_results",
     "tree_values",
 ]

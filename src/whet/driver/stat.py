@@ -1,0 +1,157 @@
+"""`whet stat`: from a request to the text of its tables and to what must be said beside it.
+
+Prints nothing; the exit status for CI is decided here, by `Outcome`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from whet.analyze.stat.collect_cells import Cells, Labelled, View, collect_cells
+from whet.analyze.stat.filter import all_of, parse_filter
+from whet.analyze.stat.projection import Projections
+from whet.analyze.stat.table import Levels, Tables, build_tables
+from whet.analyze.stat.utest import Mode
+from whet.errors import SourceError
+from whet.formats.sniff_results import read_results
+from whet.model.result import Problem, Results, UnitMetadata
+
+__all__ = ["FORMATS", "Outcome", "Request", "compare_results"]
+
+FORMATS = ("text", "csv")
+
+
+@dataclass(slots=True)
+class Request:
+    """What the user asked for; the fields are options by their own names.
+
+    Attributes:
+        inputs: paths, `label=path`, or `-` for standard input.
+        compat: whether p-values, units of zeros and cell names are benchstat's, right or wrong.
+    """
+
+    inputs: list[str] = field(default_factory=list)
+    table: str = ".config"
+    row: str = ".fullname"
+    col: str = ".file"
+    ignore: str = ""
+    filter: str = "*"
+    alpha: float = 0.05
+    confidence: float = 0.95
+    format: str = "text"
+    compat: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A finished comparison.
+
+    Attributes:
+        pieces: of the report, as text.
+        problems: of the inputs.
+        warnings: that go beside the report; complete when all pieces were taken.
+        nothing: why there is no table, '' if there is one.
+    """
+
+    pieces: Iterable[str]
+    problems: list[Problem]
+    warnings: list[str]
+    nothing: str = ""
+
+    @property
+    def lost(self) -> int:
+        """How many measurements are missing."""
+        return sum(problem.loses_data for problem in self.problems)
+
+
+def compare_results(request: Request) -> Outcome:
+    """Read, compare and render.
+
+    Raises:
+        SourceError, FormatError: an input cannot be read.
+        UsageError: a filter or projection is malformed.
+    """
+    view = _view(request)
+    units = UnitMetadata()
+    inputs = [Labelled(label, _read(path, units)) for label, path in _labelled(request.inputs)]
+    cells = collect_cells(inputs, view)
+    levels = Levels(request.alpha, request.confidence, Mode.BENCHSTAT if request.compat else Mode.EXACT)
+    tables = build_tables(cells, view, levels, units)
+    pieces, warnings = _render(tables, request)
+    problems = [problem for one in inputs for problem in one.results.problems]
+    return Outcome(pieces, problems, warnings, _why_nothing(inputs, cells, request))
+
+
+def _view(request: Request) -> View:
+    """Parse the filter and the projections."""
+    keep = parse_filter(request.filter)
+    projections = Projections()
+    table = projections.parse(request.table, option="-table", with_unit=True)
+    row = projections.parse(request.row, option="-row")
+    column = projections.parse(request.col, option="-col")
+    projections.parse(request.ignore, option="-ignore")
+    if projections.filters:
+        keep = all_of([*projections.filters, keep])
+    return View(table, row, column, projections.residue(), keep, untidy_zeros=request.compat)
+
+
+def _labelled(inputs: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield (label, path); a path that comes again without a label is numbered."""
+    plain = [text for text in inputs if "=" not in text]
+    seen: dict[str, int] = {}
+    for text in inputs:
+        label, given, path = text.partition("=")
+        if given:
+            yield label, path
+        elif plain.count(text) == 1:
+            yield text, text
+        else:
+            number = seen.get(text, 0)
+            seen[text] = number + 1
+            yield f"{text}#{number}", text
+
+
+def _read(path: str, units: UnitMetadata) -> Results:
+    try:
+        if path == "-":
+            return read_results(_standard_input(), path, units)
+        with open(path, "rb") as file:
+            return read_results(file, path, units)
+    except OSError as error:
+        raise SourceError(
+            f"{path}: {(error.strerror or str(error)).lower()}",
+            hint="give files of benchmark results, label=path, or - for standard input",
+        ) from None
+    except ValueError as error:
+        raise SourceError(f"{path!r}: {error}") from None
+
+
+def _standard_input() -> BinaryIO:
+    buffer: BinaryIO | None = getattr(sys.stdin, "buffer", None)
+    if buffer is None:
+        raise OSError("standard input is closed")
+    return buffer
+
+
+def _why_nothing(inputs: list[Labelled], cells: Cells, request: Request) -> str:
+    count = sum(len(one.results) for one in inputs)
+    if cells.tables:
+        return ""
+    if not count:
+        names = ", ".join(one.results.source for one in inputs)
+        return f"no benchmark results in {names}"
+    return f"-filter {request.filter!r} and fixed orders leave none of {count} results"
+
+
+def _render(tables: Tables, request: Request) -> tuple[Iterable[str], list[str]]:
+    if request.format == "csv":
+        from whet.render.stat.csv import CsvWriter
+
+        writer = CsvWriter(tables)
+        return (f"{line}\n" for line in writer.lines()), writer.warnings
+    from whet.render.stat.text import render_text
+
+    return (f"{line}\n" for line in render_text(tables)), []
