@@ -12,12 +12,13 @@ from typing import Any, BinaryIO
 
 from whet.errors import FormatError
 from whet.formats import gobench
-from whet.formats.text import MAX_BYTES, decode_json, unpacked
+from whet.formats.text import decode_json, unpacked
 from whet.model.result import Results, UnitMetadata
 
 __all__ = ["READERS", "JsonReader", "read_results"]
 
 _HEAD_BYTES = 1 << 16
+MAX_JSON_BYTES = 1 << 30
 _GZIP = b"\x1f\x8b"
 
 
@@ -57,7 +58,7 @@ def read_results(stream: BinaryIO, source: str, units: UnitMetadata) -> Results:
             data = unpacked(head + stream.read())
             return _json(data, source) if _is_json(data) else gobench.decode(data, source, units)
         if _is_json(head):
-            data = head + stream.read(MAX_BYTES)
+            data = head + stream.read(MAX_JSON_BYTES)
             return _json(data, source)
     except FormatError as error:
         error.source = error.source or source
@@ -70,8 +71,8 @@ def _is_json(head: bytes) -> bool:
 
 
 def _json(data: bytes, source: str) -> Results:
-    if len(data) > MAX_BYTES:
-        raise FormatError(f"larger than {MAX_BYTES >> 30} GiB")
+    if len(data) > MAX_JSON_BYTES:
+        raise FormatError(f"larger than {MAX_JSON_BYTES >> 30} GiB")
     document: Any = decode_json(data.removeprefix(b"\xef\xbb\xbf"))
     known = document if isinstance(document, dict) else {}
     for reader in READERS:
