@@ -7,9 +7,11 @@ from web.profiles import Sample, Step, build, program, random_program
 from whet.analyze.profile.callindex import CallIndex, ScreenTree, build_call_index
 from whet.analyze.profile.calltree import REST
 from whet.analyze.profile.config import Config, Defaults
+from whet.analyze.profile.filters import apply_filters, chosen_samples
 from whet.analyze.profile.neighbours import line_sums, node_calls
 from whet.analyze.profile.report import prepare
 from whet.analyze.profile.rows import call_rows
+from whet.analyze.profile.select import select_samples
 from whet.model.profile import Profile
 
 
@@ -120,3 +122,37 @@ def test_matching_counts_a_sample_once() -> None:
     flags = np.zeros(len(index.nodes), np.bool_)
     flags[[named(index, "main"), named(index, "work")]] = True
     assert index.matching(flags) == index.total_mass
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"focus": "function_3"}, {"ignore": "module_1"}, {"focus": "module_2", "ignore": "function_7"},
+        {"tagfocus": "thread=t1"}, {"tagignore": "t2"}, {"focus": "nothing"}, {"tagfocus": "thread=none"},
+        {"focus": "function_1", "tagfocus": "t0", "tagignore": "t1"},
+    ],
+)  # fmt: skip
+def test_narrowing_is_filtering(options: dict[str, str]) -> None:
+    profile = random_program(13, 800)
+    config = Config(granularity="filefunctions", **options)
+    found = chosen_samples(profile, config)
+    assert found is not None
+    filtered, warnings = apply_filters(profile, config)
+    assert found[1] == warnings
+    assert select_samples(profile, found[0]) == filtered
+    narrow, plain = index_of(profile).narrowed(found[0]), index_of(profile, config)
+    assert narrow.flat.tolist() == plain.flat.tolist()
+    assert narrow.cum.tolist() == plain.cum.tolist()
+    for inverted in (False, True):
+        ours, expected = narrow.tree(inverted=inverted), plain.tree(inverted=inverted)
+        assert ours.tree.parent.tolist() == expected.tree.parent.tolist()
+        assert ours.tree.frame.tolist() == expected.tree.frame.tolist()
+        assert ours.own.tolist() == expected.own.tolist()
+    node = int(np.argmax(plain.cum))
+    assert node_calls(narrow, node) == node_calls(plain, node)
+    assert line_sums(narrow, node).cum.tolist() == line_sums(plain, node).cum.tolist()
+
+
+def test_filters_of_frames_are_not_flags_of_samples() -> None:
+    for options in ({"hide": "x"}, {"show": "x"}, {"show_from": "x"}, {"prune_from": "x"}, {"taghide": "x"}):
+        assert chosen_samples(program(), Config(focus="main", **options)) is None

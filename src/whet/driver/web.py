@@ -23,6 +23,7 @@ import numpy.typing as npt
 from whet.analyze.profile.callindex import CallIndex, build_call_index
 from whet.analyze.profile.choice import Choices
 from whet.analyze.profile.config import Config, Defaults
+from whet.analyze.profile.filters import chosen_samples
 from whet.analyze.profile.origin import Origin
 from whet.analyze.profile.peek import no_match
 from whet.analyze.profile.report import Report, prepare
@@ -151,12 +152,36 @@ class WebSession:
         key = (state.config, state.labels, state.time)
         text = repr(key)
         if text not in self._indexes:
-            report = self._report(state, Defaults(trim=False, nodecount=0))
-            self._indexes[text] = build_call_index(report), report.warnings
+            self._indexes[text] = self._narrowed(state) or self._whole(state)
             while len(self._indexes) > _KEPT_INDEXES:
                 self._indexes.popitem(last=False)
         self._indexes.move_to_end(text)
         return self._indexes[text]
+
+    def _narrowed(self, state: WebState) -> tuple[CallIndex, list[str]] | None:
+        """Return the index of a state that only chooses samples, by way of all of them."""
+        config = state.config
+        usual = config.changed(focus="", ignore="", tagfocus="", tagignore="")
+        if usual == config or config.relative_percentages:
+            return None
+        whole, _ = self._index(replace(state, config=usual))
+        found = chosen_samples(whole.report.profile, config)
+        return None if found is None else (whole.narrowed(found[0]), found[1])
+
+    def _whole(self, state: WebState) -> tuple[CallIndex, list[str]]:
+        report = self._report(state, Defaults(trim=False, nodecount=0))
+        return self._built(report), report.warnings
+
+    def _built(self, report: Report) -> CallIndex:
+        """Build an index; what samples there are does not change what nodes there are."""
+        config, tables = report.config, report.profile
+        for index, _ in self._indexes.values():
+            known, other = index.report.config, index.report.profile
+            if (config.granularity, config.showcolumns) != (known.granularity, known.showcolumns):
+                continue
+            if tables.locations is other.locations and tables.functions is other.functions:
+                return build_call_index(report, index)
+        return build_call_index(report)
 
     def _node(self, index: CallIndex, word: tuple[int, int] | None) -> int:
         """Return the node at a line of a location.
@@ -286,7 +311,8 @@ class WebSession:
     def _tags(self, state: WebState) -> Answer:
         from whet.analyze.profile.rows import tag_rows
 
-        return _json({"tags": tag_rows(self._index(state)[0].report)["rows"]})
+        report = self._report(state, Defaults(trim=False, nodecount=0))
+        return _json({"tags": tag_rows(report)["rows"]})
 
     def _download(self, state: WebState) -> Answer:
         from whet.formats import pprof

@@ -8,7 +8,6 @@ reference agree bit for bit.
     digest_pprof(blocks) -> Digest                                 reference.digest
     node_sums(digests, negative, column) -> NodeSums
     gunzip(read) -> iterator of bytes                              reference.gzip
-    pprof_merger() -> PprofMerger, None where nothing is compiled  model.merge is its oracle
     encode_pprof(columns) -> bytes
     decode_folded(blocks) -> FoldedEnd                             reference.folded
     flat_cum(stack_start, stack, node_start, nodes, values, node_count, mask=None)
@@ -20,6 +19,10 @@ reference agree bit for bit.
     row_groups(start, cells) -> int32[rows], the same number for equal rows
     scan_results(block) -> ScannedResults                          reference.results
     rank_tails(start, ties, first, two_u) -> (lower, tail)          reference.ranks
+    grow_tree(frames, first, length, step, mass, cutoff, path, share, max_nodes)
+        -> GrownTree or None                                       reference.trees
+    count_flags(start, flags) -> int64[rows]
+    flag_ends(start, flags) -> (first, last)
 
 Twins are imported on first use: with compiled kernels a short report never loads NumPy.
 WHET_REFERENCE_KERNELS=1 in the environment leaves the compiled module unused.
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         Edges,
         Flags,
         FoldedEnd,
+        GrownTree,
         NodeSums,
         ScannedResults,
     )
@@ -70,16 +74,18 @@ def _reference() -> Any:
 
 __all__ = [
     "call_tree",
+    "count_flags",
     "decode_folded",
     "decode_pprof",
     "digest_pprof",
     "edge_sums",
     "encode_pprof",
+    "flag_ends",
     "flat_cum",
+    "grow_tree",
     "gunzip",
     "native",
     "node_sums",
-    "pprof_merger",
     "rank_tails",
     "row_groups",
     "scan_results",
@@ -153,44 +159,6 @@ def gunzip(read: Callable[[int], bytes]) -> Iterator[bytes]:
         except ValueError as error:
             raise _format_error(error) from None
         yield block
-
-
-class PprofMerger:
-    """Folds uncompressed profiles into one, by the rules of `model.merge`."""
-
-    def __init__(self, compiled: Any) -> None:
-        self._compiled = compiled
-
-    def add(self, blocks: Iterable[bytes]) -> bool:
-        """Fold in a profile that arrives in blocks.
-
-        Returns False where its sample types or its period type are not those of the first one.
-        Then, and after an error, nothing was folded in.
-
-        Raises:
-            FormatError: the message is malformed or inconsistent.
-        """
-        try:
-            for block in blocks:
-                self._compiled.feed(block)
-            fits: bool = self._compiled.next()
-        except ValueError as error:
-            self._compiled.drop()
-            raise _format_error(error) from None
-        except BaseException:
-            self._compiled.drop()
-            raise
-        return fits
-
-    def finish(self) -> Columns:
-        """Return the columns of the result: samples that became 0 and unused strings included."""
-        columns: Columns = self._compiled.finish()
-        return columns
-
-
-def pprof_merger() -> PprofMerger | None:
-    """Return a new merger, or None where nothing is compiled."""
-    return None if native is None else PprofMerger(native.PprofMerger())
 
 
 def _fed(decoder: Any, blocks: Iterable[bytes]) -> Any:
@@ -299,3 +267,32 @@ def rank_tails(start: I64, ties: I64, first: int, two_u: I64) -> tuple[F64, F64]
     """Count arrangements of tied ranks: (lower, tail), float64[problems] each; see reference.ranks."""
     lower, tail = _reference().rank_tails(start, ties, first, two_u)
     return lower, tail
+
+
+def grow_tree(
+    frames: I32,
+    first: I64,
+    length: I64,
+    step: int,
+    mass: F64,
+    cutoff: F64,
+    path: I32,
+    share: float,
+    max_nodes: int,
+) -> GrownTree | None:
+    """Return the tree of paths through `frames`, cut below a mass; see reference.trees."""
+    kernel = (native or _reference()).grow_tree
+    grown = kernel(frames, first, length, step, mass, cutoff, path, share, max_nodes)
+    return None if grown is None else _reference().GrownTree(*grown)
+
+
+def count_flags(start: I64, flags: Flags) -> I64:
+    """Count the set flags in each row of a CSR array: int64[rows]."""
+    counts: I64 = (native or _reference()).count_flags(start, flags)
+    return counts
+
+
+def flag_ends(start: I64, flags: Flags) -> tuple[I64, I64]:
+    """Return where the first and the last set flag of each row of a CSR array are, or -1."""
+    first, last = (native or _reference()).flag_ends(start, flags)
+    return first, last

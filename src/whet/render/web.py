@@ -79,7 +79,8 @@ def head(index: CallIndex, warnings: list[str]) -> Part:
     intervals = report.intervals()
     names = report.profile.sample_type_names()
     counts = names.index(("samples", "count")) if ("samples", "count") in names else -1
-    samples = int(report.profile.samples.values[:, counts].sum()) if counts >= 0 else 0
+    counted = report.profile.samples.values[:, counts]
+    samples = int(counted.sum(where=True if index.keep is None else index.keep)) if counts >= 0 else 0
     return {
         "type": report.index,
         "total": report.scaled(report.total),

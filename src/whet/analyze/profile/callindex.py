@@ -26,6 +26,7 @@ __all__ = ["SCREEN_SHARE", "CallIndex", "ScreenTree", "build_call_index", "steps
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 SCREEN_SHARE = 0.0005  # half a pixel of a screen a thousand pixels wide
 MAX_EXACT = 2**53
@@ -56,6 +57,7 @@ class CallIndex:
         step: int32[steps], rows of `nodes`, leaf first.
         values: int64[n].
         flat, cum: int64[nodes].
+        keep: bool[n], the samples that count; None for all. The others have no value.
     """
 
     report: Report
@@ -65,6 +67,17 @@ class CallIndex:
     values: I64
     flat: I64
     cum: I64
+    keep: Mask | None = None
+
+    def narrowed(self, keep: Mask) -> CallIndex:
+        """Return the index of some of the samples; everything but the sums is shared."""
+        profile, nodes = self.report.profile, self.nodes
+        samples = profile.samples
+        values = np.where(keep, self.values, 0)
+        flat, cum = kernels.flat_cum(
+            samples.stack_start, samples.stack, nodes.slot_start, nodes.slot_node, values, len(nodes), keep
+        )
+        return CallIndex(self.report, nodes, self.start, self.step, values, flat, cum, keep)
 
     @cached_property
     def mass(self) -> F64:
@@ -92,7 +105,10 @@ class CallIndex:
         `path` leads to a branch that is to be complete for a screen of its own.
         """
         zoom = Zoom(path, SCREEN_SHARE) if path is not None and len(path) else None
-        return self._grown(_walk(self.start, inverted=inverted), zoom)
+        walk = _walk(self.start, inverted=inverted)
+        if self.keep is not None:
+            walk.length[~self.keep] = 0
+        return self._grown(walk, zoom)
 
     def path(self, sample: int, depth: int, *, inverted: bool = False) -> I32 | None:
         """Return the first `depth` steps of a sample, or None if there are not so many."""
@@ -115,7 +131,11 @@ class CallIndex:
     def places(self, node: int) -> tuple[I64, I64]:
         """Return where a node is in `step`, and in which samples; a sample may have it twice."""
         place = np.flatnonzero(self.step == node)
-        return place, np.searchsorted(self.start, place, side="right") - 1
+        sample = np.searchsorted(self.start, place, side="right") - 1
+        if self.keep is None:
+            return place, sample
+        counts = self.keep[sample]
+        return place[counts], sample[counts]
 
     def matching(self, flags: npt.NDArray[np.bool_]) -> int:
         """Return the sum of absolute values of the samples with a flagged node in them."""
@@ -145,8 +165,8 @@ class CallIndex:
         return ScreenTree(tree, own, own_mass)
 
 
-def build_call_index(report: Report) -> CallIndex:
-    """Lay out the filtered profile of a report.
+def build_call_index(report: Report, known: CallIndex | None = None) -> CallIndex:
+    """Lay out the filtered profile of a report; `known` is an index of the same functions and places.
 
     Raises:
         WhetError: the values are too large to be added up exactly in a browser.
@@ -157,19 +177,22 @@ def build_call_index(report: Report) -> CallIndex:
             "the values of this profile add up to more than 2^53 and cannot be shown exactly",
             hint="use a text report, or divide_by",
         )
-    nodes = report.nodes()
+    nodes = report.nodes() if known is None else known.nodes
     samples = report.profile.samples
     flat, cum = kernels.flat_cum(
         samples.stack_start, samples.stack, nodes.slot_start, nodes.slot_node, values, len(nodes)
     )
-    start, step = _steps(samples.stack_start, samples.stack, nodes)
+    if known is not None and known.report.profile.samples is samples:
+        start, step = known.start, known.step
+    else:
+        start, step = _steps(samples.stack_start, samples.stack, nodes)
     return CallIndex(report, nodes, start, step, values, flat, cum)
 
 
 def _steps(start: I64, stack: I32, nodes: Nodes) -> tuple[I64, I32]:
     """Unfold inlined lines: return the CSR starts and the node of each step."""
     if not nodes.has_inlines:
-        return start, nodes.slot_node[nodes.slot_start[stack]]
+        return start, nodes.slot_node[nodes.slot_start[:-1]][stack]
     width = np.diff(nodes.slot_start)[stack]
     ends = np.zeros(len(stack) + 1, np.int64)
     np.cumsum(width, out=ends[1:])

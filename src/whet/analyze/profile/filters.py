@@ -27,8 +27,9 @@ from whet.analyze.profile.tagfilters import compile_tag_filter, filter_tag_names
 from whet.analyze.regexp.pattern import Pattern, compile_option
 from whet.model.profile import Profile
 
-__all__ = ["apply_filters", "has_filters", "matching_strings"]
+__all__ = ["apply_filters", "chosen_samples", "has_filters", "matching_strings"]
 
+_OF_SAMPLES = ("focus", "ignore", "tagfocus", "tagignore")
 _BY_NAME = ("focus", "ignore", "hide", "show")
 
 Mask = npt.NDArray[np.bool_]
@@ -37,8 +38,11 @@ Mask = npt.NDArray[np.bool_]
 def matching_strings(profile: Profile, indices: npt.NDArray[np.int32], pattern: Pattern) -> Mask:
     """Tell for each string index whether the string matches; each string is tried once."""
     distinct, inverse = np.unique(indices, return_inverse=True)
-    text = profile.strings.text
-    found = np.fromiter((pattern.search(text(i)) for i in distinct.tolist()), bool, len(distinct))
+    # Decoding all texts at once is quicker than one by one, if most are wanted.
+    many = len(distinct) * 3 > len(profile.strings)
+    text = profile.strings.texts().__getitem__ if many else profile.strings.text
+    search = pattern.search
+    found = np.fromiter((search(text(i)) for i in distinct.tolist()), bool, len(distinct))
     result: Mask = found[inverse]
     return result
 
@@ -98,6 +102,37 @@ def apply_filters(
     return profile, notes + warnings
 
 
+def chosen_samples(profile: Profile, config: Config) -> tuple[Mask, list[str]] | None:
+    """Return flags of the samples that the filters keep, and warnings: those of `apply_filters`.
+
+    None where the options also change frames or labels, which flags cannot tell.
+
+    Raises:
+        UsageError: an expression is malformed; the error names the option.
+    """
+    if config.prune_from or any(getattr(config, n) for n in FILTERS if n not in _OF_SAMPLES):
+        return None
+    patterns = {name: compile_option(name, getattr(config, name)) for name in ("focus", "ignore")}
+    key_units = number_units(profile)[0] if config.tagfocus or config.tagignore else {}
+    tag_filters = [
+        (n, compile_tag_filter(n, getattr(config, n), key_units)) for n in ("tagfocus", "tagignore")
+    ]
+    notes = [found.note for _, found in tag_filters if found is not None and found.note]
+    keep, warnings = np.ones(len(profile.samples), bool), []
+    matchers = {name: _Matcher(profile, p) for name, p in patterns.items() if p is not None}
+    if matchers:
+        keep, matched = _choose_samples(profile, matchers.get("focus"), matchers.get("ignore"))
+        warnings = [f"{name.title()} expression matched no samples" for name in matchers if not matched[name]]
+    named = keep.copy()
+    for name, tag_filter in tag_filters:
+        if tag_filter is not None:
+            found = tag_filter.matches(profile)
+            title = "TagFocus" if name == "tagfocus" else "TagIgnore"
+            warnings += [] if (found & named).any() else [f"{title} expression matched no samples"]
+            keep &= found if name == "tagfocus" else ~found
+    return keep, notes + warnings
+
+
 def _filter_names(profile: Profile, config: Config) -> tuple[Profile, list[str]]:
     patterns = {name: compile_option(name, getattr(config, name)) for name in _BY_NAME}
     matchers = {name: _Matcher(profile, p) for name, p in patterns.items() if p is not None}
@@ -127,8 +162,7 @@ def _show_from(profile: Profile, source: str) -> tuple[Profile, bool]:
     keep_line = (np.arange(len(of_line)) <= last[of_line]) | ~matcher.location[of_line]
     keep_line |= matcher.mapping[of_line]
     cut = last_in_row(matcher.location[samples.stack], samples.stack_start)
-    of_frame = np.repeat(np.arange(len(samples)), np.diff(samples.stack_start))
-    keep_frame = np.arange(len(samples.stack)) <= cut[of_frame]
+    keep_frame = np.arange(len(samples.stack)) <= np.repeat(cut, np.diff(samples.stack_start))
     shown = select_samples(select_lines(profile, keep_line), cut >= 0, keep_frame)
     return shown, bool(matcher.location.any())
 
@@ -149,8 +183,7 @@ def _prune_from(profile: Profile, source: str) -> Profile:
     of_line = np.repeat(np.arange(len(locations)), np.diff(locations.line_start))
     keep_line = np.arange(len(of_line)) >= first[of_line]
     cut = first_in_row((first >= 0)[samples.stack], samples.stack_start)
-    of_frame = np.repeat(np.arange(len(samples)), np.diff(samples.stack_start))
-    keep_frame = np.arange(len(samples.stack)) >= cut[of_frame]
+    keep_frame = np.arange(len(samples.stack)) >= np.repeat(cut, np.diff(samples.stack_start))
     everything = np.ones(len(samples), bool)
     return select_samples(select_lines(profile, keep_line), everything, keep_frame)
 

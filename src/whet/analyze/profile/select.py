@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from whet import kernels
 from whet.model.profile import Labels, Profile
 
 __all__ = [
@@ -28,31 +29,17 @@ Index = npt.NDArray[np.int64]
 
 def count_per_row(flags: Mask, start: Index) -> Index:
     """Count the set flags in each row of a CSR layout: int64[rows]."""
-    running = np.zeros(len(flags) + 1, np.int64)
-    np.cumsum(flags, out=running[1:])
-    counts: Index = running[start[1:]] - running[start[:-1]]
-    return counts
+    return kernels.count_flags(start, np.ascontiguousarray(flags))
 
 
 def last_in_row(flags: Mask, start: Index) -> Index:
     """Return the position of the last set flag in each row of a CSR layout, or -1."""
-    result = np.full(len(start) - 1, -1, np.int64)
-    filled = np.diff(start) > 0
-    if filled.any():
-        position = np.where(flags, np.arange(len(flags)), -1)
-        result[filled] = np.maximum.reduceat(position, start[:-1][filled])
-    return result
+    return kernels.flag_ends(start, np.ascontiguousarray(flags))[1]
 
 
 def first_in_row(flags: Mask, start: Index) -> Index:
     """Return the position of the first set flag in each row of a CSR layout, or -1."""
-    result = np.full(len(start) - 1, -1, np.int64)
-    filled = np.diff(start) > 0
-    if filled.any():
-        position = np.where(flags, np.arange(len(flags)), len(flags))
-        first = np.minimum.reduceat(position, start[:-1][filled])
-        result[filled] = np.where(first == len(flags), -1, first)
-    return result
+    return kernels.flag_ends(start, np.ascontiguousarray(flags))[0]
 
 
 def _filtered_start(flags: Mask, start: Index, rows: Mask | None = None) -> Index:

@@ -26,6 +26,7 @@ from whet.kernels.reference.stacks import (
     row_groups,
     tree_values,
 )
+from whet.kernels.reference.trees import F64, GrownTree, count_flags, flag_ends, grow_tree
 
 __all__ = [
     "F64",
@@ -37,15 +38,19 @@ __all__ = [
     "Edges",
     "Flags",
     "FoldedEnd",
+    "GrownTree",
     "NodeSums",
     "ScannedResults",
     "call_tree",
+    "count_flags",
     "decode_folded",
     "decode_pprof",
     "digest_pprof",
     "edge_sums",
     "encode_pprof",
+    "flag_ends",
     "flat_cum",
+    "grow_tree",
     "gunzip",
     "node_sums",
     "rank_tails",
