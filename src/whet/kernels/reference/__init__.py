@@ -26,7 +26,7 @@ from whet.kernels.reference.stacks import (
     row_groups,
     tree_values,
 )
-from whet.kernels.reference.trees import F64, GrownTree, count_flags, flag_ends, grow_tree
+from whet.kernels.reference.trees import GrownTree, count_flags, flag_ends, grow_tree
 
 __all__ = [
     "F64",
