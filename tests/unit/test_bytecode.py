@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from whet.analyze.profile.bytecode import find_bytecode
+from web.profiles import Sample, Step, build
+from whet.analyze.profile.bytecode import find_bytecode, function_bytecode, recorded_version
 
 SOURCE = """\
 @property
@@ -49,3 +50,20 @@ def test_what_does_not_compile_has_no_bytecode(source: str) -> None:
 
 def test_the_source_is_not_run() -> None:
     assert find_bytecode("print(1 / 0)\ndef f(): pass\n", "f", 2) is not None
+
+
+@pytest.mark.parametrize(
+    ("comment", "version"),
+    [("whet: python=cpython 3.13.1", "3.13"), ("made by python3.12", "3.12"), ("go1.26", ""), ("python", "")],
+)
+def test_the_recorded_version_is_read_from_comments(comment: str, version: str) -> None:
+    profile = build([Sample([Step("f")], (1, 1))], comments=(comment,))
+    assert recorded_version(profile) == version
+
+
+def test_another_version_is_said() -> None:
+    profile = build([Sample([Step("f")], (1, 1))], comments=("whet: python=cpython 3.1.0",))
+    found, note = function_bytecode(profile, "outer", 5, SOURCE)
+    assert found is not None
+    assert "recorded with Python 3.1" in note
+    assert function_bytecode(profile, "outer", 4, SOURCE)[0] is None

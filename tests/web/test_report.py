@@ -351,3 +351,15 @@ def test_four_sample_types_of_a_heap_profile_can_be_chosen(open_report: Open) ->
     assert "257 MB" in opened.page.locator("#subtitle").inner_text()
     assert "no intervals" in opened.page.locator("#headline").inner_text()
     assert opened.page.locator("td.c-bound").first.inner_text() == "–"
+
+
+def test_bytecode_stands_beside_source_lines(open_report: Open, tmp_path: Path) -> None:
+    path = tmp_path / "work.py"
+    path.write_text("def work(x):\n    return x + 1\n")
+    profile = build([Sample([Step("work", str(path), 1, 2)], (3, 30))])
+    opened = open_report(profile, read_source=lambda name: Path(name).read_text(), with_bytecode=True)
+    opened.press("4")
+    rows = opened.page.locator("#source .instruction")
+    assert "BINARY_OP" in opened.page.locator("#source .lines").inner_text()
+    opened.press("b")
+    assert rows.count() == 0

@@ -59,7 +59,9 @@ def saved_page(
         frame=_function_name(report.source, state.frame),
         sandwich=_function_name(report.source, state.sandwich),
     )
-    page = render_html(report.divided_profile(), title=title, read_source=reader.text, first=first)
+    page = render_html(
+        report.divided_profile(), title=title, read_source=reader.text, first=first, with_bytecode=True
+    )
     return page.encode("utf-8", "replace"), report.warnings
 
 

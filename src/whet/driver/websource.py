@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import sys
-
-from whet.analyze.profile.bytecode import Bytecode, find_bytecode
+from whet.analyze.profile.bytecode import function_bytecode
 from whet.analyze.profile.callindex import CallIndex
 from whet.analyze.profile.excerpt import Excerpt, excerpt
 from whet.analyze.profile.neighbours import LineSums
@@ -14,8 +11,6 @@ from whet.errors import SourceError
 from whet.render.web import Part, lines_part
 
 __all__ = ["source_part"]
-
-_VERSION = re.compile(r"\bpython[=/ -]?v?(3\.[0-9]+)", re.IGNORECASE)
 
 
 def source_part(index: CallIndex, node: int, sums: LineSums, reader: SourceReader) -> Part:
@@ -32,29 +27,7 @@ def source_part(index: CallIndex, node: int, sums: LineSums, reader: SourceReade
     notes = [] if parts else [f"{file or 'the profile'} has none of these lines"]
     bytecode = None
     if parts and file.endswith(".py"):
-        bytecode, note = _bytecode(index, nodes.function_name(node), start, "\n".join(lines) + "\n")
+        text, profile = "\n".join(lines) + "\n", index.report.profile
+        bytecode, note = function_bytecode(profile, nodes.function_name(node), start, text)
         notes += [note] if note else []
     return lines_part(sums, parts, bytecode, notes)
-
-
-def _bytecode(index: CallIndex, name: str, start: int, text: str) -> tuple[Bytecode | None, str]:
-    here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    found = find_bytecode(text, name, start)
-    if found is None:
-        return None, f"no bytecode: the file has no {name} at line {start} that Python {here} compiles"
-    recorded = _recorded_version(index)
-    if recorded and recorded != here:
-        return found, f"bytecode is that of Python {here}; the profile was recorded with Python {recorded}"
-    return found, "" if recorded else f"bytecode is that of Python {here}; the profile does not tell its own"
-
-
-def _recorded_version(index: CallIndex) -> str:
-    """Return the Python version that a profile tells in its comments or by its binary, or ''."""
-    profile = index.report.profile
-    texts = profile.comment_texts()
-    texts += [profile.strings.text(name) for name in profile.mappings.filename.tolist()]
-    for text in texts:
-        found = _VERSION.search(text)
-        if found:
-            return found[1]
-    return ""

@@ -7,15 +7,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from whet.analyze.profile.bytecode import Instruction
 from whet.analyze.profile.origin import Origin, origins
 from whet.model.profile import Profile
 
-__all__ = ["deltas", "file_columns", "file_origins"]
+__all__ = ["bytecode_columns", "deltas", "file_columns", "file_origins"]
 
 
 def deltas(column: npt.NDArray[np.integer[Any]]) -> list[int]:
     """Return the differences between neighbours, beginning from 0."""
     return list(np.diff(column.astype(np.int64), prepend=0).tolist())
+
+
+def bytecode_columns(lines: dict[int, list[Instruction]]) -> dict[str, Any]:
+    """Return instructions by source line: [offset, name, argument] each."""
+    return {str(line): [[i.offset, i.name, i.argument] for i in found] for line, found in lines.items()}
 
 
 def file_columns(profile: Profile, rows: npt.NDArray[np.integer[Any]]) -> tuple[dict[str, Any], list[int]]:

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 
+from whet.analyze.profile.bytecode import function_bytecode
 from whet.analyze.profile.callgraph import drawn_call_graph
 from whet.analyze.profile.calltree import CallTree
 from whet.analyze.profile.config import Config, Defaults
@@ -28,7 +29,7 @@ from whet.analyze.profile.interactive import Interactive, Rows, interactive
 from whet.analyze.profile.intervals import Intervals
 from whet.analyze.profile.report import prepare
 from whet.model.profile import Profile
-from whet.render.columns import deltas, file_columns
+from whet.render.columns import bytecode_columns, deltas, file_columns
 from whet.render.page import page_text
 from whet.render.profile.graph_svg import render_graph_svg
 
@@ -37,6 +38,7 @@ __all__ = ["FirstState", "render_html"]
 ReadSource = Callable[[str], "str | None"]
 
 MAX_SOURCE_BYTES = 600_000
+MAX_TAKEN_APART = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def render_html(
     title: str,
     read_source: ReadSource | None = None,
     first: FirstState | None = None,
+    with_bytecode: bool = False,
 ) -> str:
     """Render a profile as one offline HTML page.
 
@@ -73,11 +76,12 @@ def render_html(
         read_source: returns the text of a source file, or None where it cannot be read;
             without it no source lines are embedded.
         first: what the page shows first, by default its overview.
+        with_bytecode: whether the heaviest functions of Python files get their bytecode.
 
     Raises:
         WhetError: the values are too large to be added up exactly in a browser.
     """
-    payload = _payload(profile, title, read_source, first or FirstState())
+    payload = _payload(profile, title, read_source, first or FirstState(), with_bytecode=with_bytecode)
     return page_text(title, payload=_pack(payload))
 
 
@@ -88,10 +92,16 @@ def _pack(payload: dict[str, Any]) -> str:
 
 
 def _payload(
-    profile: Profile, title: str, read_source: ReadSource | None, first: FirstState
+    profile: Profile,
+    title: str,
+    read_source: ReadSource | None,
+    first: FirstState,
+    *,
+    with_bytecode: bool,
 ) -> dict[str, Any]:
     """Lay out everything the page needs as JSON values."""
     content = interactive(profile)
+    sources = _sources(profile, content, read_source) if read_source else {}
     names = profile.sample_type_names()
     index = first.sample_type
     if index < 0:
@@ -116,7 +126,10 @@ def _payload(
             "rows": _rows(content.lines),
         },
         "graph": _graph(profile, first.sample_type),
-        "sources": _sources(profile, content, read_source) if read_source else {},
+        "sources": sources,
+        "bytecode": _bytecode(profile, content, sources, read_source)
+        if with_bytecode and read_source
+        else {},
     }
 
 
@@ -237,6 +250,25 @@ def _sources(profile: Profile, content: Interactive, read_source: ReadSource) ->
             break
         if part:
             found[str(frame)] = part
+    return found
+
+
+def _bytecode(
+    profile: Profile, content: Interactive, sources: dict[str, Excerpt], read_source: ReadSource
+) -> dict[str, Any]:
+    """Take apart the heaviest functions whose source is embedded."""
+    found: dict[str, Any] = {}
+    text, frames = profile.strings.text, content.frames
+    for frame in list(sources)[:MAX_TAKEN_APART]:
+        row = int(content.used[int(frame)])
+        file = text(int(frames.file[row]))
+        source = read_source(file) if file.endswith(".py") else None
+        if source is None:
+            continue
+        name, start = text(int(frames.name[row])), int(frames.start_line[row])
+        code, note = function_bytecode(profile, name, start, source)
+        lines = {} if code is None else code.lines
+        found[frame] = {"lines": bytecode_columns(lines), "note": note}
     return found
 
 

@@ -19,7 +19,7 @@ from whet.analyze.profile.neighbours import Calls, LineSums
 from whet.analyze.profile.origin import OWN, Origin
 from whet.analyze.profile.values import choose_sample_index
 from whet.model.profile import Profile
-from whet.render.columns import deltas
+from whet.render.columns import bytecode_columns, deltas
 
 __all__ = [
     "facts",
@@ -172,14 +172,11 @@ def peek_part(rows: I64, found: list[tuple[int, Calls]]) -> list[Part]:
 
 def lines_part(sums: LineSums, parts: Excerpt, bytecode: Bytecode | None, notes: list[str]) -> Part:
     """Return the lines of a function with their values, text and bytecode."""
-    code = {} if bytecode is None else bytecode.lines
     return {
         "line": sums.line.tolist(),
         "flat": sums.flat.tolist(),
         "cum": sums.cum.tolist(),
         "parts": parts,
-        "bytecode": {
-            str(line): [[i.offset, i.name, i.argument] for i in found] for line, found in code.items()
-        },
+        "bytecode": {} if bytecode is None else bytecode_columns(bytecode.lines),
         "notes": notes,
     }

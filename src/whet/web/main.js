@@ -356,6 +356,7 @@ class Report {
     const { model } = this;
     const host = byId("detail");
     if (frame < 0) {
+      if (model.isDiff) return host.replaceChildren(make("span", { class: "quiet facts" }, "a box is as wide as both sides together"), ...this.changeLegend());
       const kinds = [...new Set(model.frames.origins.map(([kind]) => kind))].sort();
       const legend = kinds.map((kind) => make("span", { class: "legend" }, make("i", { class: "swatch", style: { background: this.palette.sample(kind) } }), KIND_NAMES[kind]));
       host.replaceChildren(make("span", { class: "quiet facts" }, "click a box to zoom, double click for callers and callees, ? for all keys"), ...legend);
@@ -370,6 +371,11 @@ class Report {
     host.replaceChildren(make("strong", { title: model.frames.name[frame] }, model.frames.name[frame]), make("span", { class: "place", title: model.place(frame) }, model.place(frame, true)), make("span", { class: "facts" }, facts.join("  ·  ")),
       make("button", { type: "button", onclick: () => this.pivot(frame) }, "Sandwich"), make("button", { type: "button", onclick: () => this.goTo({ view: "source", frame }) }, "Source"),
       ...(this.data.isServed ? this.frameButtons(frame) : []));
+  }
+
+  changeLegend() {
+    const entries = [["new or more", 1], ["some more", 0.3], ["as before", 0], ["some less", -0.3], ["gone or less", -1]];
+    return entries.map(([text, ratio]) => make("span", { class: "legend" }, make("i", { class: "swatch", style: { background: this.palette.change(ratio)[0] } }), text));
   }
 
   frameButtons(frame) {
