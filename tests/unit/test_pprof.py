@@ -157,7 +157,7 @@ def test_gzip_that_is_damaged_is_refused() -> None:
 
 
 def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "_MAX_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr(packed, "_RATIO_COUNTS_FROM_BYTES", 1 << 20)
     message, _ = refused(gzip.compress(TABLE + number(99, 0) * (1 << 20)))
     assert message.startswith("unpacks to more than")
 

@@ -47,6 +47,9 @@ def main(argv: Sequence[str], streams: Streams | None = None) -> int:
         if own and not streams.can_flush():
             _discard_output()
         return USAGE_STATUS
+    except MemoryError:
+        streams.talk("whet: error: not enough memory for this input")
+        return USAGE_STATUS
     except BrokenPipeError:
         if own:
             _discard_output()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 from collections.abc import Sequence
 
 from whet.analyze.profile.paths import trimmed_path
@@ -14,6 +15,8 @@ from whet.errors import SourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from whet.kernels.reference import Digest
     from whet.model.profile import Profile
 
@@ -27,6 +30,7 @@ __all__ = [
 ]
 
 _OBJECT_MAGIC = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
+_PIPE_TIMEOUT_S = 10
 _PROFILE_NAMES = ("cpu.pb.gz", "heap.pb.gz", "block.pb.gz", "mutex.pb.gz")
 
 
@@ -54,7 +58,7 @@ def load_profile(source: str) -> Profile:
 
     path = _in_recording(source) if os.path.isdir(source) else source
     try:
-        with open(path, "rb") as file:
+        with _opened_pipe(path) if _is_pipe(path) else open(path, "rb") as file:
             if not file.peek(1):
                 raise SourceError(
                     f"{path}: the file is empty", hint="the program that wrote it did not finish"
@@ -62,6 +66,37 @@ def load_profile(source: str) -> Profile:
             return sniff.decode_stream(file, source=path)
     except OSError as error:
         raise _source_error(path, error) from None
+    except MemoryError:
+        raise SourceError(
+            f"{path}: not enough memory to read it", hint="see Limits in docs/formats.md"
+        ) from None
+
+
+def _is_pipe(path: str) -> bool:
+    return stat.S_ISFIFO(os.stat(path).st_mode)
+
+
+def _opened_pipe(path: str) -> BufferedReader:
+    """Open a named pipe, which waits for somebody to write into it; do not wait for ever."""
+    import threading
+    from concurrent.futures import Future
+
+    opened: Future[BufferedReader] = Future()
+
+    def open_pipe() -> None:
+        try:
+            opened.set_result(open(path, "rb"))  # noqa: SIM115 - the caller closes it
+        except OSError as error:
+            opened.set_exception(error)
+
+    threading.Thread(target=open_pipe, daemon=True).start()
+    try:
+        return opened.result(_PIPE_TIMEOUT_S)
+    except TimeoutError:
+        raise SourceError(
+            f"{path}: nobody has opened this pipe for writing within {_PIPE_TIMEOUT_S} seconds",
+            hint="start what writes the profile first",
+        ) from None
 
 
 def digest_profile(source: str) -> Digest:

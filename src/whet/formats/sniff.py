@@ -11,12 +11,12 @@ import importlib
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from whet.errors import FormatError
-from whet.formats.packed import unpacked_blocks
+from whet.formats.packed import max_input_bytes, unpacked_blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["CODECS", "Codec", "decode", "decode_stream"]
 
 _HEAD_BYTES = 1 << 16
-MAX_WHOLE_BYTES = 1 << 30
+_ZERO_BYTES = 1 << 10
+_UTF8_MARK = b"\xef\xbb\xbf"
+# A document held as Python objects: what every byte, bracket, comma and quote of JSON may cost at most.
+_DOCUMENT_SHARE = 2  # of the memory that an input may take as a stream
+_BYTE_COSTS, _MARK_COSTS = 3, ((b"{", 80), (b"[", 80), (b",", 40), (b'"', 40))
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -134,6 +138,9 @@ _KNOWN_OTHERS = (
     (b"\x28\xb5\x2f\xfd", "a zstd file", "unzstd FILE"),
     (b"PK\x03\x04", "a zip archive", "unpack it first"),
     (b"\x7fELF", "an executable, not a profile", "give the profile that it wrote"),
+    (b"\x1f\x8b", "gzip inside gzip", "gunzip it once"),
+    (b"\xff\xfe", "a text in UTF-16", "iconv -f utf-16 -t utf-8 FILE"),
+    (b"\xfe\xff", "a text in UTF-16", "iconv -f utf-16 -t utf-8 FILE"),
 )
 
 
@@ -159,13 +166,29 @@ def decode_stream(stream: BinaryIO, *, source: str | None = None) -> Profile:
     try:
         _refuse_known_others(head)
         if _is_pprof(head):
-            from whet.formats import pprof
-
-            return pprof.decode_stream(rest, source=source)
+            return _decode_pprof(rest, source)
         return _decode_known(head, rest)
     except FormatError as error:
         error.source = error.source or source
         raise
+
+
+def _decode_pprof(stream: BinaryIO, source: str | None) -> Profile:
+    from whet.formats import pprof
+
+    try:
+        return pprof.decode_stream(stream, source=source)
+    except FormatError as error:
+        if error.offset == 0:  # not even the first field is one
+            raise _unknown() from None
+        raise
+
+
+def _unknown() -> FormatError:
+    return FormatError(
+        "not a profile in any known format",
+        hint=f"known are pprof, {', '.join(codec.name for codec in CODECS)}",
+    )
 
 
 def _decode_known(head: bytes, stream: BinaryIO) -> Profile:
@@ -177,10 +200,7 @@ def _decode_known(head: bytes, stream: BinaryIO) -> Profile:
                 module.decode_blocks(content.blocks()) if codec.streams else module.decode(content.whole())
             )
             return profile
-    raise FormatError(
-        "not a profile in any known format",
-        hint=f"known are pprof, {', '.join(codec.name for codec in CODECS)}",
-    )
+    raise _unknown()
 
 
 class _Content:
@@ -190,20 +210,31 @@ class _Content:
         self._stream = stream
         self._data: bytes | None = None
 
-    def blocks(self) -> Iterable[bytes]:
-        """Return the content in blocks."""
-        return unpacked_blocks(self._stream) if self._data is None else (self._data,)
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the content in blocks, without the mark that some editors put before UTF-8."""
+        if self._data is not None:
+            yield self._data
+            return
+        blocks = unpacked_blocks(self._stream)
+        yield next(blocks, b"").removeprefix(_UTF8_MARK)
+        yield from blocks
 
     def whole(self) -> bytes:
-        """Return the content at once."""
+        """Return the content at once.
+
+        Raises:
+            FormatError: as a document it would take too much memory.
+        """
         if self._data is None:
-            pieces, left = [], MAX_WHOLE_BYTES
-            for block in unpacked_blocks(self._stream):
-                left -= len(block)
-                if left < 0:
+            limit = max_input_bytes()
+            pieces, cost = [], 0
+            for block in self.blocks():
+                cost += _BYTE_COSTS * len(block) + sum(block.count(mark) * each for mark, each in _MARK_COSTS)
+                if limit is not None and cost > limit // _DOCUMENT_SHARE:
                     raise FormatError(
-                        f"larger than {MAX_WHOLE_BYTES >> 20} MiB in a format that cannot be streamed",
-                        hint="pprof files and collapsed stacks may have any size",
+                        f"may take more than {limit // _DOCUMENT_SHARE >> 30} GiB of memory to read",
+                        hint="WHET_MAX_INPUT_GIB in the environment moves the limit; "
+                        "pprof files and collapsed stacks are streamed",
                     )
                 pieces.append(block)
             self._data = b"".join(pieces)
@@ -231,6 +262,8 @@ def _is_pprof(head: bytes) -> bool:
 
 
 def _refuse_known_others(head: bytes) -> None:
+    if len(head) >= _ZERO_BYTES and not head.strip(b"\0"):
+        raise FormatError("only zero bytes, not a profile", hint="the program that wrote it did not finish")
     for magic, what, hint in _KNOWN_OTHERS:
         if head.startswith(magic):
             raise FormatError(f"{what}", hint=hint)
@@ -238,9 +271,9 @@ def _refuse_known_others(head: bytes) -> None:
 
 def _unpacked_head(first: bytes) -> bytes:
     if not first.startswith(b"\x1f\x8b"):
-        return first
+        return first.removeprefix(_UTF8_MARK)
     try:
-        return zlib.decompressobj(31).decompress(first, _HEAD_BYTES)
+        return zlib.decompressobj(31).decompress(first, _HEAD_BYTES).removeprefix(_UTF8_MARK)
     except zlib.error:
         return b""  # pprof's decoder says what is wrong with the gzip stream
 
