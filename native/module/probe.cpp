@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "probe/bench_timer.hpp"
 #include "probe/labels.hpp"
 #include "probe/sampler.hpp"
 
@@ -60,6 +61,6 @@ NB_MODULE(_probe, m) {
         },
         nb::arg("comments"), "All samples so far as profile.proto bytes.");
     m.def("sampler_statistics", &sampler_statistics, "Counters by name; times in ns.");
-    if (!labels_register(m.ptr()))
+    if (!labels_register(m.ptr()) || !bench_timer_register(m.ptr()))
         throw nb::python_error();
 }

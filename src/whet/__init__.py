@@ -6,15 +6,17 @@ costs next to nothing inside a server.
 
 from whet._version import __version__
 
-__all__ = ["__version__", "labels", "profile", "start", "stop"]
+__all__ = ["__version__", "labels", "parametrize", "profile", "start", "stop"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from whet.collect.labels import labels
     from whet.collect.library import profile, start, stop
+    from whet.collect.parametrize import parametrize
 
 _HOMES = {
     "labels": "whet.collect.labels",
+    "parametrize": "whet.collect.parametrize",
     "profile": "whet.collect.library",
     "start": "whet.collect.library",
     "stop": "whet.collect.library",

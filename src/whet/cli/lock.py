@@ -13,7 +13,7 @@ import shutil
 from dataclasses import asdict, dataclass
 
 from whet.cli.streams import Streams
-from whet.driver.lock import LockTimeoutError, MachineLock, Ticket, lock_directory
+from whet.driver.lock import HELD_VARIABLE, LockTimeoutError, MachineLock, Ticket, lock_directory
 from whet.driver.quiet import keep_quiet, quiet_process, settings_for
 from whet.driver.supervise import Ending, die_by, supervise
 from whet.errors import UsageError
@@ -111,7 +111,7 @@ def _run_locked(lock: MachineLock, executable: str, options: Options, streams: S
             _warn(troubles, streams)
             troubles.clear()
             command = [executable, *options.command[1:]]
-            ending = supervise(command, os.environ, save=lambda _runs: None)
+            ending = supervise(command, {**os.environ, HELD_VARIABLE: str(number)}, save=lambda _runs: None)
         _warn(troubles, streams)
         return ending
     finally:

@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("whet.cli.run", "run a program, record it and show its biggest boxes"),
     "prof": ("whet.cli.prof", "analyze profiles (every report of `go tool pprof`)"),
+    "bench": ("whet.cli.bench", "run benchmarks and print results that can be believed"),
     "lock": ("whet.cli.lock", "run one measurement at a time on this machine"),
     "stat": ("whet.cli.stat", "compare benchmark results (all that `benchstat` does)"),
 }

@@ -20,18 +20,20 @@ import signal
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from whet.errors import SourceError, WhetError
 
-__all__ = ["LockTimeoutError", "MachineLock", "Ticket", "lock_directory"]
+__all__ = ["HELD_VARIABLE", "LockTimeoutError", "MachineLock", "Ticket", "lock_directory"]
 
 # Anybody may add a ticket; the sticky bit keeps others from removing it.
 _DIRECTORY_MODE, _FILE_MODE = 0o1777, 0o666
 _MUTEX = "mutex"
+# Set for what runs under the lock, which must not wait for itself.
+HELD_VARIABLE = "WHET_LOCK_HELD"
 
 
 class LockTimeoutError(WhetError):
@@ -148,6 +150,28 @@ class MachineLock:
                 if timeout_s == 0:
                     raise LockTimeoutError("the lock is taken")
                 self._wait_for(obstacle)
+
+    @contextmanager
+    def held(self, command: str, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock for the length of the block, exclusively.
+
+        Does nothing where the process runs under `whet lock`, which holds it already.
+
+        Args:
+            command: what to tell others about who holds it.
+            waiting: called once if somebody else holds it.
+        """
+        if HELD_VARIABLE in os.environ:
+            yield
+            return
+        number = self.join(command, shared=False)
+        try:
+            if self._obstacle(number, shared=False) is not None:
+                waiting()
+            self.wait(number, shared=False)
+            yield
+        finally:
+            self.leave()
 
     def leave(self) -> None:
         """Give the ticket up."""

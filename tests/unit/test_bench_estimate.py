@@ -1,0 +1,67 @@
+"""From slices to a value and its certificate."""
+
+import math
+import random
+import statistics
+
+import pytest
+
+from whet.analyze.bench.estimate import ProcessValue, estimate, process_value
+
+LOOP = [(1000, 10_000, 0, 0)] * 4
+
+
+def slices(*per_op, n=100, delay=0):
+    return [(n, round(ns * n), delay, 0) for ns in per_op]
+
+
+def test_lower_quartile_less_the_loop():
+    value = process_value(slices(30, 20, 40, 25, 35), LOOP)
+    assert (value.ns_per_op, value.loop_ns) == (15, 10)
+    assert (value.slices, value.disturbed, value.iterations) == (5, 0, 500)
+
+
+def test_disturbed_slices_are_left_out_as_long_as_others_remain():
+    value = process_value(slices(20, 20, 20) + slices(5, 5, delay=7), [])
+    assert (value.ns_per_op, value.disturbed, value.filtered) == (20, 2, True)
+    alone = process_value(slices(20, delay=7) * 5, [])
+    assert (alone.ns_per_op, alone.disturbed, alone.filtered) == (20, 5, False)
+
+
+def test_delay_that_the_kernel_does_not_tell_disturbs_nothing():
+    value = process_value(slices(20, 21, 22, delay=-1), [])
+    assert (value.disturbed, value.filtered) == (0, True)
+
+
+def test_value_is_never_negative():
+    assert process_value(slices(5, 5, 5), LOOP).ns_per_op == 0
+
+
+def test_drift_is_second_half_against_first():
+    assert process_value(slices(10, 10, 20, 20), []).drift == 2
+
+
+def test_one_process_says_nothing_of_spread():
+    found = estimate([process_value(slices(20, 20, 20), [])])
+    assert found.ns_per_op == 20
+    assert math.isnan(found.certificate.spread)
+    assert math.isnan(found.certificate.smallest_effect)
+
+
+@pytest.mark.parametrize("processes", [5, 20])
+def test_smallest_effect_is_found_in_four_fifths_of_cases(processes):
+    order = random.Random(1)
+
+    def measured(centre):
+        values = [order.gauss(centre, centre / 100) for _ in range(processes)]
+        return [ProcessValue(v, 0, 1, 1, 0, True, 1) for v in values]
+
+    effects = [estimate(measured(100)).certificate.smallest_effect for _ in range(300)]
+    effect = statistics.median(effects)
+    # Medians of two sets, told apart at 5 % by the spread that is known here.
+    error = math.sqrt(math.pi / 2) / 100 * math.sqrt(2 / processes)
+    hits = 0
+    for _ in range(1000):
+        a, b = (statistics.median(v.ns_per_op for v in measured(c)) for c in (100, 100 * (1 + effect)))
+        hits += abs(b - a) / 100 > 1.96 * error
+    assert 0.7 < hits / 1000 < 0.9
