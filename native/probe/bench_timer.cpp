@@ -20,7 +20,8 @@ namespace {
 constexpr int64_t SECOND = 1'000'000'000;
 // Growing faster than this would trust one short, cold slice too much.
 constexpr int64_t MAX_GROWTH = 10;
-// A loop whose timer is stopped most of the time ends when this many times its budget has passed.
+// With the timer stopped most of the time, a slice and the whole loop may take this many times what
+// is measured of them.
 constexpr int64_t PATIENCE = 10;
 
 int64_t now_ns() {
@@ -48,7 +49,7 @@ struct BenchTimer {
     // The clock.
     bool running;
     int64_t begin_ns, carried_ns;
-    int64_t delay_before_ns;
+    int64_t delay_before_ns, slice_begin_ns;
     int schedstat;
     // The loop.
     Phase phase;
@@ -96,15 +97,22 @@ void begin_slice(BenchTimer *t, int64_t iterations) {
     t->carried_ns = 0;
     t->running = false;
     t->delay_before_ns = run_delay_ns(t->schedstat);
+    t->slice_begin_ns = now_ns();
     start(t);
 }
 
-// How many iterations the next slice gets, by what the last one took.
-int64_t next_length(const BenchTimer *t, int64_t elapsed_ns) {
-    if (elapsed_ns * MAX_GROWTH <= t->slice_ns)
-        return t->slice_iterations * MAX_GROWTH;
-    double per_iteration = static_cast<double>(elapsed_ns) / static_cast<double>(t->slice_iterations);
-    return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(t->slice_ns) / per_iteration));
+// How far the slice that has ended was from the length it should have: 1 is just right.
+double fullness(const BenchTimer *t) {
+    auto wanted = static_cast<double>(t->slice_ns);
+    double measured = static_cast<double>(t->carried_ns) / wanted;
+    double passed = static_cast<double>(now_ns() - t->slice_begin_ns) / wanted / PATIENCE;
+    return std::max({measured, passed, 1e-9});
+}
+
+// How many iterations the next slice gets.
+int64_t next_length(const BenchTimer *t, double full) {
+    double growth = std::min(1 / full, static_cast<double>(MAX_GROWTH));
+    return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(t->slice_iterations) * growth));
 }
 
 // Keep the slice that has ended. Time in the run queue is not time spent measuring.
@@ -127,24 +135,24 @@ bool next_slice(BenchTimer *t) {
     if (t->phase == Phase::done)
         return false;
     stop(t);
-    int64_t elapsed = t->carried_ns;
+    double full = fullness(t);
     t->iterations += t->slice_iterations;
     int64_t length = t->slice_iterations;
     if (t->phase == Phase::growing) {
-        bool long_enough = elapsed * 2 >= t->slice_ns;
-        length = next_length(t, elapsed);
+        bool long_enough = full >= 0.5;
+        length = next_length(t, full);
         // What grew is warm-up; a slice that is long by a single iteration may be all there is time for.
-        if (t->fixed || (long_enough && elapsed >= t->budget_ns))
+        if (t->fixed || (long_enough && t->carried_ns >= t->budget_ns))
             keep_slice(t);
         if (long_enough)
             t->phase = Phase::measuring;
     } else {
         keep_slice(t);
         // The slice that set the length was a slow one: go on growing.
-        if (elapsed * 4 < t->slice_ns && !t->fixed) {
+        if (full < 0.25 && !t->fixed) {
             t->slices->clear();
             t->spent_ns = 0;
-            length = next_length(t, elapsed);
+            length = next_length(t, full);
         }
     }
     bool patient = now_ns() - t->loop_begin_ns < PATIENCE * std::max(t->budget_ns, SECOND / 10);

@@ -99,12 +99,9 @@ def test_count_and_iterations(bench):
 
 
 def test_hash_seeds_differ_between_processes_and_are_repeatable(bench):
-    def hashes(seed: str) -> set[float]:
-        return {
-            bench("--benchtime=5x", "--processes=1", "--seed", seed, "--bench=list", EXAMPLES).results[
-                "List"
-            ][1]["hash"]
-        }
+    def hashes(seed: str) -> float:
+        ran = bench("--benchtime=5x", "--processes=1", "--seed", seed, "--bench=list", EXAMPLES)
+        return ran.results["List"][1]["hash"]
 
     assert hashes("1") == hashes("1")
     assert hashes("1") != hashes("2")
@@ -138,10 +135,7 @@ def test_statement(bench):
 def test_constant_expression_is_doubted(bench):
     ran = bench(*QUICK, "--bench", "folded|nothing", "--list", EXAMPLES)
     assert ran.out == "bench_nothing\nbench_folded\n"
-    assert (
-        "bench_folded: line 3: nothing is left of `x = 2 * 3`" in ran.err
-        or "computed when it is compiled" in ran.err
-    )
+    assert "bench_folded: line 3: `2 * 3` is computed when it is compiled" in ran.err
 
 
 def test_standard_output_is_for_results_alone(bench):
