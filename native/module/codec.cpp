@@ -16,6 +16,7 @@ using namespace whet;
 void bind_digest(nb::module_ &m);
 void bind_folded(nb::module_ &m);
 void bind_gunzip(nb::module_ &m);
+void bind_results(nb::module_ &m);
 void bind_stacks(nb::module_ &m);
 void bind_trees(nb::module_ &m);
 
@@ -206,6 +207,7 @@ void bind_codec(nb::module_ &m) {
     bind_digest(m);
     bind_folded(m);
     bind_gunzip(m);
+    bind_results(m);
     bind_stacks(m);
     bind_trees(m);
 }

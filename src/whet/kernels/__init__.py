@@ -259,13 +259,17 @@ def row_groups(start: I64, cells: I32) -> I32:
 def scan_results(block: bytes) -> ScannedResults:
     """Scan whole lines of Go's benchmark format for plain results; see reference.results."""
     reference = _reference()
-    scanned: ScannedResults = reference.scan_results(block)
+    scanned: ScannedResults
+    if native is None:
+        scanned = reference.scan_results(block)
+    else:
+        scanned = reference.ScannedResults(*native.scan_results(block))
     return scanned
 
 
 def rank_tails(start: I64, ties: I64, first: int, two_u: I64) -> tuple[F64, F64]:
     """Count arrangements of tied ranks: (lower, tail), float64[problems] each; see reference.ranks."""
-    lower, tail = _reference().rank_tails(start, ties, first, two_u)
+    lower, tail = (native or _reference()).rank_tails(start, ties, first, two_u)
     return lower, tail
 
 

@@ -21,7 +21,7 @@ from whet import kernels
 from whet.analyze.stat.binomial import rounded_binomial
 from whet.analyze.stat.measurements import Measurements
 
-__all__ = ["Mode", "smallest_size", "u_tests"]
+__all__ = ["Mode", "smallest_size", "u_tests", "untied_cumulative"]
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -105,12 +105,12 @@ def _tie_vectors(breaks: npt.NDArray[np.bool_]) -> tuple[I64, I64]:
 def _untied(two_u: I64, n1: int, n2: int) -> F64:
     """Return p where no two values are equal."""
     smaller = np.minimum(two_u, 2 * n1 * n2 - two_u)
-    result: F64 = np.where(2 * smaller == 2 * n1 * n2, 1.0, _cumulative(n1, n2)[smaller // 2] * 2)
+    result: F64 = np.where(2 * smaller == 2 * n1 * n2, 1.0, untied_cumulative(n1, n2)[smaller // 2] * 2)
     return result
 
 
 @functools.lru_cache(maxsize=64)
-def _cumulative(n1: int, n2: int) -> F64:
+def untied_cumulative(n1: int, n2: int) -> F64:
     """Return P(U <= u) for u up to the middle: H. B. Mann and D. R. Whitney's recurrence (1947).
 
     The order of additions is that of the recurrence as published, so that borderline values

@@ -2,10 +2,10 @@
 
 A plain line is ASCII and reads `Benchmark<name> <iterations> (<number> <unit>)+` with spaces or
 tabs between, where iterations have at most 18 digits and numbers are decimal without a sign or
-an exponent, 15 digits at most: those are exact in one division. Every other line that could
-mean something is handed back by its place, for the format's own reader to judge: lines that
-begin with `Benchmark` (but hold more than a name), `U`, a byte above 127, or a lower-case letter
-and hold a colon.
+an exponent, 15 digits at most: those are exact in one division. It has 32 values at most. Every
+other line that could mean something is handed back by its place, for the format's own reader to
+judge: lines that begin with `Benchmark` (but hold more than a name), `U`, a byte above 127, or a
+lower-case letter and hold a colon.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _PLAIN = re.compile(
     rb"((?:[ \t]+(?=[0-9.]{1,16}[ \t])[0-9]{1,15}(?:\.[0-9]{1,15})?[ \t]+[!-~]+)+)[ \t]*\Z"
 )
 _MOST_DIGITS = 15
+_MOST_VALUES = 32
 
 
 @dataclass(slots=True)
@@ -100,7 +101,9 @@ def _plain(line: bytes) -> tuple[bytes, int, list[bytes]] | None:
     if found is None:
         return None
     pairs = found[3].split()
-    if any(len(number) - (b"." in number) > _MOST_DIGITS for number in pairs[::2]):
+    if len(pairs) > 2 * _MOST_VALUES or any(
+        len(number) - (b"." in number) > _MOST_DIGITS for number in pairs[::2]
+    ):
         return None
     return found[1], int(found[2]), pairs
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 __all__ = ["Cell", "lay_out"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take twice as long to make, and large tables have many
 class Cell:
     """A text in a row.
 
