@@ -8,6 +8,7 @@
 #include "codec/decode.hpp"
 #include "codec/encode.hpp"
 #include "module/arrays.hpp"
+#include "module/columns.hpp"
 #include "module/errors.hpp"
 
 namespace nb = nanobind;
@@ -16,6 +17,7 @@ using namespace whet;
 void bind_digest(nb::module_ &m);
 void bind_folded(nb::module_ &m);
 void bind_gunzip(nb::module_ &m);
+void bind_merge(nb::module_ &m);
 void bind_results(nb::module_ &m);
 void bind_stacks(nb::module_ &m);
 void bind_trees(nb::module_ &m);
@@ -65,7 +67,9 @@ void put_tables(nb::dict &out, Profile &p) {
     out["functions.start_line"] = to_numpy(std::move(f.start_line));
 }
 
-nb::dict columns_of(Profile &&p) {
+} // namespace
+
+nb::dict whet::columns_of(Profile &&p) {
     nb::dict out;
     nb::list sample_type, comments;
     for (const ValueType &t : p.sample_type)
@@ -89,26 +93,16 @@ nb::dict columns_of(Profile &&p) {
     return out;
 }
 
+namespace {
+
 void feed(Decoder &decoder, nb::bytes block) {
     const auto *data = static_cast<const std::uint8_t *>(block.data());
     const std::size_t size = block.size();
-    try {
-        nb::gil_scoped_release unlocked;
-        decoder.feed(data, size);
-    } catch (const FormatError &error) {
-        raise_format_error(error);
-    }
+    guarded([&] { decoder.feed(data, size); });
 }
 
 nb::dict finish(Decoder &decoder) {
-    Profile profile;
-    try {
-        nb::gil_scoped_release unlocked;
-        profile = decoder.finish();
-    } catch (const FormatError &error) {
-        raise_format_error(error);
-    }
-    return columns_of(std::move(profile));
+    return columns_of(guarded([&] { return decoder.finish(); }));
 }
 
 // Reads columns out of the dict and keeps the arrays alive.
@@ -207,6 +201,7 @@ void bind_codec(nb::module_ &m) {
     bind_digest(m);
     bind_folded(m);
     bind_gunzip(m);
+    bind_merge(m);
     bind_results(m);
     bind_stacks(m);
     bind_trees(m);

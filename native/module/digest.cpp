@@ -28,16 +28,6 @@ template <class Strings> nb::list texts_of(const Digest &d, const Strings &strin
     return texts;
 }
 
-// Run work without the interpreter's lock; what it refuses becomes a ValueError.
-template <class Work> auto guarded(Work work) {
-    try {
-        nb::gil_scoped_release unlocked;
-        return work();
-    } catch (const FormatError &error) {
-        raise_format_error(error);
-    }
-}
-
 // Decodes like PprofDecoder, but keeps no more than a digest needs.
 class DigestDecoder {
   public:

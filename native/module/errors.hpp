@@ -14,4 +14,14 @@ namespace whet {
     throw nb::python_error();
 }
 
+// Run work without the interpreter's lock; what it refuses becomes a ValueError.
+template <class Work> auto guarded(Work work) {
+    try {
+        nanobind::gil_scoped_release unlocked;
+        return work();
+    } catch (const FormatError &error) {
+        raise_format_error(error);
+    }
+}
+
 } // namespace whet

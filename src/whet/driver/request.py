@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from whet.analyze.profile.config import Config
-from whet.driver.sources import is_object_file, load_profile, load_profiles
+from whet.driver.sources import (
+    is_object_file,
+    is_readable_once,
+    load_profile,
+    load_profiles,
+    merge_profile,
+)
 from whet.errors import SourceError, UsageError, WhetError
 from whet.records import Record, fresh
 
@@ -154,6 +160,9 @@ class _Group(Record):
         """Fetch and merge; warn of sources that are missing."""
         if self._is_plain():
             return load_profiles(self.sources)
+        merged = self._merge_files(warnings)
+        if merged is not None:
+            return merged
         profiles = self._fetch_all(warnings)
         if len(profiles) == 1:
             return profiles[0]
@@ -178,11 +187,40 @@ class _Group(Record):
                 warnings += fetched[1]
         if not profiles:
             raise failures[0][1]
+        self._report(failures, warnings)
+        return profiles
+
+    def _report(self, failures: list[tuple[str, WhetError]], warnings: list[str]) -> None:
         if failures:
             warnings += [_failure(source, error) for source, error in failures]
             total = len(self.sources)
-            warnings.append(f"Fetched {len(profiles)} {self.noun} profiles out of {total}")
-        return profiles
+            warnings.append(f"Fetched {total - len(failures)} {self.noun} profiles out of {total}")
+
+    def _merge_files(self, warnings: list[str]) -> Profile | None:
+        """Merge files one after the other, never holding more than one beside the result.
+
+        Returns None where that is not possible: fewer than two profiles, servers and pipes, types
+        that must be made equal first, something to change about each profile.
+        """
+        from whet.formats.pprof import merger
+
+        merging = merger()
+        changed = self.program or self.request.buildid or self.config.as_pprof
+        if merging is None or changed or len(self.sources) < 2:
+            return None
+        if any(_is_address(source) or is_readable_once(source) for source in self.sources):
+            return None
+        failures: list[tuple[str, WhetError]] = []
+        for source in self.sources:
+            try:
+                if not merge_profile(merging, source):
+                    return None
+            except WhetError as error:
+                failures.append((source, error))
+        if len(self.sources) - len(failures) < 2:
+            return None
+        self._report(failures, warnings)
+        return merging.finish()
 
     def _fetch(self, source: str) -> tuple[Profile, list[str]] | WhetError:
         from whet.analyze.profile.load import with_mapping

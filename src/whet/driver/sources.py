@@ -11,12 +11,13 @@ import stat
 from collections.abc import Sequence
 
 from whet.analyze.profile.paths import trimmed_path
-from whet.errors import SourceError
+from whet.errors import FormatError, SourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from io import BufferedReader
 
+    from whet.formats.pprof import Merger
     from whet.kernels.reference import Digest
     from whet.model.profile import Profile
 
@@ -24,8 +25,10 @@ __all__ = [
     "SourceReader",
     "digest_profile",
     "is_object_file",
+    "is_readable_once",
     "load_profile",
     "load_profiles",
+    "merge_profile",
     "write_output",
 ]
 
@@ -97,6 +100,26 @@ def _opened_pipe(path: str) -> BufferedReader:
             f"{path}: nobody has opened this pipe for writing within {_PIPE_TIMEOUT_S} seconds",
             hint="start what writes the profile first",
         ) from None
+
+
+def merge_profile(merger: Merger, source: str) -> bool:
+    """Fold one profile into others; returns False where its types are not theirs.
+
+    Raises:
+        SourceError: it cannot be read.
+        FormatError: it is not a profile.
+    """
+    path = _in_recording(source) if os.path.isdir(source) else source
+    try:
+        with open(path, "rb") as file:
+            return merger.add_stream(file)
+    except (OSError, FormatError):  # of another format, or else `load_profile` says what is wrong
+        return merger.add(load_profile(source))
+
+
+def is_readable_once(source: str) -> bool:
+    """Whether a source is a pipe or something like it."""
+    return os.path.exists(source) and not (os.path.isfile(source) or os.path.isdir(source))
 
 
 def digest_profile(source: str) -> Digest:

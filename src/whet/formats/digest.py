@@ -5,11 +5,9 @@ Bytes in, digest out; opens no files. The codec is that of `formats.pprof`.
 
 from __future__ import annotations
 
-from itertools import chain
-
 from whet import kernels
 from whet.errors import FormatError
-from whet.formats.packed import unpacked_blocks
+from whet.formats.pprof_blocks import pprof_blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +26,7 @@ def digest_stream(stream: BinaryIO, *, source: str | None = None) -> Digest:
         OSError: reading fails.
     """
     try:
-        blocks = unpacked_blocks(stream)
-        first = next(blocks, b"")
-        # Every writer begins with sample_type; its bytes include one that no text has.
-        if first[:1] != b"\n" or min(first[1:16], default=0) >= 9:
-            raise FormatError("does not begin with a sample type")
-        return kernels.digest_pprof(chain([first], blocks))
+        return kernels.digest_pprof(pprof_blocks(stream))
     except FormatError as error:
         error.source = error.source or source
         raise

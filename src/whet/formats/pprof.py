@@ -16,9 +16,11 @@ from typing import Any, BinaryIO
 from whet import kernels
 from whet.errors import FormatError
 from whet.formats.packed import GZIP_WINDOW, unpacked_blocks
+from whet.formats.pprof_blocks import pprof_blocks
+from whet.model.merge import without_cancelled
 from whet.model.profile import Profile
 
-__all__ = ["decode", "decode_stream", "encode"]
+__all__ = ["Merger", "decode", "decode_stream", "encode", "merger"]
 
 
 def decode(data: bytes, *, source: str | None = None) -> Profile:
@@ -46,6 +48,38 @@ def decode_stream(stream: BinaryIO, *, source: str | None = None) -> Profile:
     except FormatError as error:
         error.source = error.source or source
         raise
+
+
+class Merger:
+    """Folds profiles into one and keeps none of them; the same one as `model.merge` makes."""
+
+    def __init__(self, kernel: kernels.PprofMerger) -> None:
+        self._kernel = kernel
+
+    def add_stream(self, stream: BinaryIO) -> bool:
+        """Fold in a profile while it is read.
+
+        Returns False where its types are not those of the first one.
+
+        Raises:
+            FormatError: the bytes are not a consistent profile, or may be something else.
+            OSError: reading fails.
+        """
+        return self._kernel.add(pprof_blocks(stream))
+
+    def add(self, profile: Profile) -> bool:
+        """Fold in a profile; returns False where its types are not those of the first one."""
+        return self._kernel.add([encode(profile, compress=False)])
+
+    def finish(self) -> Profile:
+        """Return the merged profile."""
+        return without_cancelled(_profile(self._kernel.finish()))
+
+
+def merger() -> Merger | None:
+    """Return a new merger, or None where nothing is compiled."""
+    kernel = kernels.pprof_merger()
+    return None if kernel is None else Merger(kernel)
 
 
 def encode(profile: Profile, *, compress: bool = True) -> bytes:

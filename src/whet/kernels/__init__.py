@@ -8,6 +8,7 @@ reference agree bit for bit.
     digest_pprof(blocks) -> Digest                                 reference.digest
     node_sums(digests, negative, column) -> NodeSums
     gunzip(read) -> iterator of bytes                              reference.gzip
+    pprof_merger() -> PprofMerger, None where nothing is compiled  model.merge is its oracle
     encode_pprof(columns) -> bytes
     decode_folded(blocks) -> FoldedEnd                             reference.folded
     flat_cum(stack_start, stack, node_start, nodes, values, node_count, mask=None)
@@ -86,6 +87,7 @@ __all__ = [
     "gunzip",
     "native",
     "node_sums",
+    "pprof_merger",
     "rank_tails",
     "row_groups",
     "scan_results",
@@ -159,6 +161,44 @@ def gunzip(read: Callable[[int], bytes]) -> Iterator[bytes]:
         except ValueError as error:
             raise _format_error(error) from None
         yield block
+
+
+class PprofMerger:
+    """Folds uncompressed profiles into one, by the rules of `model.merge`."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+
+    def add(self, blocks: Iterable[bytes]) -> bool:
+        """Fold in a profile that arrives in blocks.
+
+        Returns False where its sample types or its period type are not those of the first one.
+        Then, and after an error, nothing was folded in.
+
+        Raises:
+            FormatError: the message is malformed or inconsistent.
+        """
+        try:
+            for block in blocks:
+                self._compiled.feed(block)
+            fits: bool = self._compiled.next()
+        except ValueError as error:
+            self._compiled.drop()
+            raise _format_error(error) from None
+        except BaseException:
+            self._compiled.drop()
+            raise
+        return fits
+
+    def finish(self) -> Columns:
+        """Return the columns of the result: samples that became 0 and unused strings included."""
+        columns: Columns = self._compiled.finish()
+        return columns
+
+
+def pprof_merger() -> PprofMerger | None:
+    """Return a new merger, or None where nothing is compiled."""
+    return None if native is None else PprofMerger(native.PprofMerger())
 
 
 def _fed(decoder: Any, blocks: Iterable[bytes]) -> Any:

@@ -23,7 +23,7 @@ from whet.model.dedupe import deduplicated
 from whet.model.profile import Functions, Labels, Locations, Mappings, Profile, Samples
 from whet.model.strings import StringPool, renumbered, with_used_strings
 
-__all__ = ["compact", "merge"]
+__all__ = ["compact", "merge", "without_cancelled"]
 
 
 def compact(profile: Profile) -> Profile:
@@ -46,7 +46,11 @@ def merge(profiles: Sequence[Profile], *, as_pprof: bool = False) -> Profile:
     joined = _concatenated(profiles)
     if as_pprof:
         joined = replace(joined, time_nanos=_time_as_pprof(profiles))
-    merged = deduplicated(joined, inlined_columns=not as_pprof)
+    return without_cancelled(deduplicated(joined, inlined_columns=not as_pprof), as_pprof=as_pprof)
+
+
+def without_cancelled(merged: Profile, *, as_pprof: bool = False) -> Profile:
+    """Return a merged profile without samples that became 0, and what only they used."""
     if not merged.samples.values.any(axis=1).all():
         merged = deduplicated(_without_zero_samples(merged), inlined_columns=not as_pprof)
     return with_used_strings(merged)
