@@ -1,23 +1,28 @@
 """Write a synthetic profile: unique, heavy-tailed stacks over a random call graph.
 
 Usage: python benchmarks/make_profile.py OUT.pb.gz [--samples N] [--functions N] [--depth N]
-       [--labels] [--seed N]
+       [--labels] [--seed N] [--draws N --stacks N]
 
 The same options give the same file. Two sample types, samples/count and cpu/nanoseconds.
+With --draws OUT is a folder: N profiles of one program that has so many stacks, each profile
+with its own samples of them.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from whet.formats import pprof
+from whet.model.columns import take_rows
 from whet.model.profile import Functions, Labels, Locations, Mappings, Profile, Samples, StringTable
 
-__all__ = ["synthetic_profile"]
+__all__ = ["drawn_profiles", "synthetic_profile"]
 
 I64 = npt.NDArray[np.int64]
 
@@ -78,6 +83,23 @@ def synthetic_profile(
     )
 
 
+def drawn_profiles(count: int, samples: int, *, stacks: int) -> Iterator[Profile]:
+    """Draw profiles of `samples` different stacks each from a program that has `stacks`."""
+    program = synthetic_profile(stacks)
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.choice(stacks, samples, replace=False))
+        start, frames = take_rows(program.samples.stack_start, rows)
+        counts = rng.geometric(0.5, samples).astype(np.int64)
+        drawn = Samples(
+            stack_start=start,
+            stack=program.samples.stack[frames],
+            values=np.stack([counts, counts * _PERIOD_NS], axis=1),
+            label_start=np.zeros(samples + 1, np.int64),
+        )
+        yield replace(program, samples=drawn)
+
+
 def _stacks(rng: np.random.Generator, depths: I64, start: I64, functions: int) -> npt.NDArray[np.int32]:
     """Walk the call graph from a few roots, all samples one frame at a time."""
     callees = (functions ** rng.random((functions, _CALLEES))).astype(np.int64) % functions
@@ -121,7 +143,14 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=30)
     parser.add_argument("--labels", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--draws", type=int, default=0)
+    parser.add_argument("--stacks", type=int, default=100_000)
     options = parser.parse_args()
+    if options.draws:
+        options.out.mkdir(parents=True, exist_ok=True)
+        for number, drawn in enumerate(drawn_profiles(options.draws, options.samples, stacks=options.stacks)):
+            (options.out / f"{number:04}.pb.gz").write_bytes(pprof.encode(drawn))
+        return
     profile = synthetic_profile(
         options.samples,
         functions=options.functions,
