@@ -73,6 +73,14 @@ std::vector<std::int32_t> Digest::linker_names() const {
     return names;
 }
 
+bool Digest::has_nameless() const {
+    const Functions &f = profile_.functions;
+    for (std::size_t row = 0; row < f.size(); ++row)
+        if (!f.name[row] && f.system_name[row])
+            return true;
+    return false;
+}
+
 // Numbers the distinct nodes in order of first appearance.
 class NodeSums::NodeIndex {
   public:

@@ -18,7 +18,7 @@
 
 namespace whet {
 
-// A decoded profile whose samples are still messages (Needs::samples is false).
+// A decoded profile. For NodeSums its samples are still messages (Needs::samples is false).
 class Digest {
   public:
     explicit Digest(Profile &&profile);
@@ -30,6 +30,9 @@ class Digest {
     // Distinct names, as string indices, that may have a simpler form: those with brackets or "::"
     // of functions that have no other name than the linker's.
     std::vector<std::int32_t> linker_names() const;
+
+    // Is there a function that has a linker's name only?
+    bool has_nameless() const;
 
     // Return the row of a location, -1 where there is none of this id.
     std::int32_t location(std::uint64_t id) const { return rows_.find(profile_.locations.id, id); }

@@ -7,6 +7,7 @@ namespace whet {
 namespace {
 
 constexpr std::size_t packed_from = 3;
+constexpr std::size_t piece_size = std::size_t{1} << 16;
 
 template <class T> std::span<const T> span_of(const Column<T> &c) { return {c.data(), c.size()}; }
 
@@ -57,9 +58,9 @@ class Writer {
 
 class Encoder {
   public:
-    explicit Encoder(const ProfileView &profile) : p_(profile) {}
+    Encoder(const ProfileView &profile, const Write &write) : p_(profile), write_(write) {}
 
-    std::string run() {
+    void run() {
         for (const ValueType &t : p_.sample_type)
             value_type(1, t);
         samples();
@@ -78,15 +79,24 @@ class Encoder {
         top_.repeated(13, p_.comments.size(), comment, packed_);
         top_.always(14, static_cast<std::uint64_t>(p_.default_sample_type));
         top_.optional(15, p_.doc_url);
-        return std::move(top_.out);
+        write_(top_.out);
     }
 
   private:
+    // A message or a string of Profile.
+    void put(int field, std::string_view content) {
+        if (top_.out.size() >= piece_size) {
+            write_(top_.out);
+            top_.out.clear();
+        }
+        top_.bytes(field, content);
+    }
+
     void value_type(int field, const ValueType &t) {
         body_.out.clear();
         body_.optional(1, t.type);
         body_.optional(2, t.unit);
-        top_.bytes(field, body_.out);
+        put(field, body_.out);
     }
 
     void samples() {
@@ -105,7 +115,7 @@ class Encoder {
             body_.repeated(2, types, value, packed_);
             for (auto i = s.label_start[row]; i < s.label_start[row + 1]; ++i)
                 label(static_cast<std::size_t>(i));
-            top_.bytes(2, body_.out);
+            put(2, body_.out);
         }
     }
 
@@ -132,7 +142,7 @@ class Encoder {
             body_.optional(8, m.has_filenames[row]);
             body_.optional(9, m.has_line_numbers[row]);
             body_.optional(10, m.has_inline_frames[row]);
-            top_.bytes(3, body_.out);
+            put(3, body_.out);
         }
     }
 
@@ -147,7 +157,7 @@ class Encoder {
             for (auto i = l.line_start[row]; i < l.line_start[row + 1]; ++i)
                 line(static_cast<std::size_t>(i));
             body_.optional(5, l.is_folded[row]);
-            top_.bytes(4, body_.out);
+            put(4, body_.out);
         }
     }
 
@@ -169,7 +179,7 @@ class Encoder {
             body_.optional(3, f.system_name[row]);
             body_.optional(4, f.filename[row]);
             body_.optional(5, f.start_line[row]);
-            top_.bytes(5, body_.out);
+            put(5, body_.out);
         }
     }
 
@@ -178,11 +188,12 @@ class Encoder {
         for (std::size_t i = 0; i + 1 < p_.string_start.size(); ++i) {
             const auto begin = p_.string_start[i], end = p_.string_start[i + 1];
             const auto length = static_cast<std::size_t>(end - begin);
-            top_.bytes(6, length ? std::string_view(blob + begin, length) : std::string_view());
+            put(6, length ? std::string_view(blob + begin, length) : std::string_view());
         }
     }
 
     const ProfileView &p_;
+    const Write &write_;
     Writer top_, body_, nested_, packed_;
 };
 
@@ -226,7 +237,13 @@ ProfileView view(const Profile &p) {
     return v;
 }
 
-std::string encode(const ProfileView &profile) { return Encoder(profile).run(); }
+void encode(const ProfileView &profile, const Write &write) { Encoder(profile, write).run(); }
+
+std::string encode(const ProfileView &profile) {
+    std::string whole;
+    encode(profile, [&](std::string_view piece) { whole.append(piece); });
+    return whole;
+}
 
 std::string encode(const Profile &profile) { return encode(view(profile)); }
 

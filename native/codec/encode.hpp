@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "codec/profile.hpp"
 
@@ -52,5 +54,9 @@ struct ProfileView {
 
 ProfileView view(const Profile &profile);
 std::string encode(const ProfileView &profile);
+
+// The same, handed on piece by piece; a piece is as large as a message where that is large.
+using Write = std::function<void(std::string_view piece)>;
+void encode(const ProfileView &profile, const Write &write);
 
 } // namespace whet

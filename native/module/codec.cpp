@@ -2,10 +2,12 @@
 // model.profile.Profile, as in kernels/reference/pprof.py.
 #include <nanobind/nanobind.h>
 
-#include <string>
+#include <memory>
+#include <string_view>
 #include <vector>
 
 #include "codec/decode.hpp"
+#include "codec/digest.hpp"
 #include "codec/encode.hpp"
 #include "module/arrays.hpp"
 #include "module/columns.hpp"
@@ -105,6 +107,15 @@ nb::dict finish(Decoder &decoder) {
     return columns_of(guarded([&] { return decoder.finish(); }));
 }
 
+// Call write(piece) for all of an encoded profile.
+void encode_to(const ProfileView &profile, const nb::object &write) {
+    nb::gil_scoped_release unlocked;
+    encode(profile, [&](std::string_view piece) {
+        nb::gil_scoped_acquire locked;
+        write(nb::bytes(piece.data(), piece.size()));
+    });
+}
+
 // Reads columns out of the dict and keeps the arrays alive.
 class Columns {
   public:
@@ -158,7 +169,7 @@ void view_tables(ProfileView &v, Columns &c) {
 }
 
 // The caller has checked dtypes, lengths and row numbers (kernels/reference/columns.py).
-nb::bytes encode_pprof(const nb::dict &columns) {
+void encode_pprof(const nb::dict &columns, nb::object write) {
     Columns c(columns);
     std::vector<ValueType> sample_type;
     for (nb::handle t : nb::cast<nb::sequence>(columns["sample_type"]))
@@ -182,13 +193,29 @@ nb::bytes encode_pprof(const nb::dict &columns) {
     v.comments = comments;
     v.default_sample_type = c.number("default_sample_type");
     v.doc_url = c.number("doc_url");
-    std::string out;
-    {
-        nb::gil_scoped_release unlocked;
-        out = encode(v);
-    }
-    return nb::bytes(out.data(), out.size());
+    encode_to(v, write);
 }
+
+// A profile that is only decoded to be written again: nothing of it becomes an array.
+class PprofCopy {
+  public:
+    void feed(nb::bytes block) { ::feed(decoder_, block); }
+    void finish() {
+        digest_ = guarded([&] { return std::make_unique<Digest>(decoder_.finish()); });
+    }
+    nb::dict facts() const { return facts_of(whole()); }
+    void encode(nb::object write) const { encode_to(view(whole().profile()), write); }
+
+  private:
+    const Digest &whole() const {
+        if (!digest_)
+            throw nb::type_error("the profile is not finished");
+        return *digest_;
+    }
+
+    Decoder decoder_;
+    std::unique_ptr<Digest> digest_;
+};
 
 } // namespace
 
@@ -197,7 +224,13 @@ void bind_codec(nb::module_ &m) {
         .def(nb::init<>())
         .def("feed", &feed, nb::arg("block"))
         .def("finish", &finish);
-    m.def("encode_pprof", &encode_pprof, nb::arg("columns"));
+    m.def("encode_pprof", &encode_pprof, nb::arg("columns"), nb::arg("write"));
+    nb::class_<PprofCopy>(m, "PprofCopy")
+        .def(nb::init<>())
+        .def("feed", &PprofCopy::feed, nb::arg("block"))
+        .def("finish", &PprofCopy::finish)
+        .def("facts", &PprofCopy::facts)
+        .def("encode", &PprofCopy::encode, nb::arg("write"));
     bind_digest(m);
     bind_folded(m);
     bind_gunzip(m);

@@ -8,6 +8,7 @@
 
 #include "codec/decode.hpp"
 #include "codec/digest.hpp"
+#include "module/columns.hpp"
 #include "module/errors.hpp"
 
 namespace nb = nanobind;
@@ -44,7 +45,9 @@ class DigestDecoder {
     Decoder decoder_{Needs{.samples = false, .places = false}};
 };
 
-nb::dict facts(const Digest &d) {
+} // namespace
+
+nb::dict whet::facts_of(const Digest &d) {
     const Profile &p = d.profile();
     const bool has_main = !p.mappings.id.empty();
     nb::list sample_type;
@@ -62,10 +65,14 @@ nb::dict facts(const Digest &d) {
     out["duration_nanos"] = p.duration_nanos;
     out["period"] = p.period;
     out["period_type"] = p.period_type ? nb::object(texts_of(d, *p.period_type)) : nb::none();
-    out["samples"] = p.samples.messages.count();
+    out["samples"] = p.samples.size() + p.samples.messages.count();
+    out["mappings"] = p.mappings.size();
+    out["nameless"] = d.has_nameless();
     out["linker_names"] = texts_of(d, d.linker_names());
     return out;
 }
+
+namespace {
 
 std::shared_ptr<NodeSums> node_sums(nb::list digests, nb::list negative, std::size_t column) {
     if (digests.size() != negative.size())
@@ -130,7 +137,7 @@ void bind_digest(nb::module_ &m) {
         .def(nb::init<>())
         .def("feed", &DigestDecoder::feed, nb::arg("block"))
         .def("finish", &DigestDecoder::finish);
-    nb::class_<Digest>(m, "Digest").def_prop_ro("has_inlines", &Digest::has_inlines).def("facts", &facts);
+    nb::class_<Digest>(m, "Digest").def_prop_ro("has_inlines", &Digest::has_inlines).def("facts", &facts_of);
     nb::class_<NodeSums>(m, "NodeSums")
         .def_prop_ro("totals", &totals)
         .def_prop_ro("label_keys", &label_keys)

@@ -187,3 +187,25 @@ def _varied(profile: Profile, number: int) -> Profile:
     factors = rng.integers(0, 5, len(profile.samples))[:, None]
     samples = replace(profile.samples, values=np.abs(profile.samples.values) * factors)
     return replace(profile, samples=samples)
+
+
+@settings(max_examples=100, deadline=None)
+@given(profile=profiles())
+def test_proto_is_the_same_with_and_without_numpy(tmp_path_factory, profile):
+    request = _written(tmp_path_factory.mktemp("copy"), [profile], 1)
+    found = prof.make_quick_report(request, "proto", Config())
+    if found is not None:
+        loaded = load_request(request, Config())
+        assert found == prof.make_report(loaded.profile, "proto", "", Config())
+
+
+@needs_native
+@pytest.mark.parametrize("seed", range(20))
+def test_proto_of_a_plausible_profile_is_the_same(tmp_path, seed):
+    profile = random_profile(seed)
+    profile = replace(profile, drop_frames=0, keep_frames=0)
+    request = _written(tmp_path, [profile], 1)
+    found = prof.make_quick_report(request, "proto", Config())
+    loaded = load_request(request, Config())
+    expected = prof.make_report(loaded.profile, "proto", "", Config())
+    assert found == expected or (found is None and loaded.profile != profile)

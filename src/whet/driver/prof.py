@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from whet.analyze.profile.config import Config, Defaults
 from whet.driver.exports import EXPORTS
 from whet.driver.request import Request
-from whet.driver.sources import SourceReader, digest_profile
+from whet.driver.sources import SourceReader, copy_profile, digest_profile
 from whet.errors import UsageError, WhetError
 from whet.records import Record
 
@@ -87,12 +87,30 @@ def make_quick_report(request: Request, command: str, config: Config) -> Output 
 
     Returns None where it is not, and for everything that is wrong: the general way says what.
     """
-    from whet.analyze.profile.digest import digest_report, suits
-
-    if command not in ("top", "text") or not suits(config):
-        return None
     plain = Request(sources=request.sources, diff_base=request.diff_base)
     if request != plain or not 0 < len(request.sources) + len(request.diff_base) <= _MOST_DIGESTS:
+        return None
+    if command in ("top", "text"):
+        return _quick_top(request, command, config)
+    if command == "proto" and len(request.sources) == 1 and not request.diff_base:
+        return _quick_copy(request.sources[0], config)
+    return None
+
+
+def _quick_copy(source: str, config: Config) -> Output | None:
+    if config.changed(output="") != Config():
+        return None
+    try:
+        copy = copy_profile(source)
+    except (OSError, WhetError):
+        return None
+    return None if copy is None else Output([copy], [], binary=True)
+
+
+def _quick_top(request: Request, command: str, config: Config) -> Output | None:
+    from whet.analyze.profile.digest import digest_report, suits
+
+    if not suits(config):
         return None
     try:
         sources = [digest_profile(source) for source in request.sources]

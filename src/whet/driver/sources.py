@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SourceReader",
+    "copy_profile",
     "digest_profile",
     "is_object_file",
     "is_readable_once",
@@ -131,11 +132,27 @@ def digest_profile(source: str) -> Digest:
     """
     from whet.formats.digest import digest_stream
 
+    with open(_regular(source), "rb") as file:
+        return digest_stream(file)
+
+
+def copy_profile(source: str) -> bytes | None:
+    """Read a pprof file and pack it again; None where loading it would change it.
+
+    Raises as `digest_profile` does.
+    """
+    from whet.analyze.profile.digest import stays_as_it_is
+    from whet.formats.digest import packed_copy
+
+    with open(_regular(source), "rb") as file:
+        return packed_copy(file, wanted=stays_as_it_is)
+
+
+def _regular(source: str) -> str:
     path = _in_recording(source) if os.path.isdir(source) else source
     if not os.path.isfile(path):  # what can be read only once is left alone
         raise SourceError(f"{path}: not a regular file")
-    with open(path, "rb") as file:
-        return digest_stream(file, source=path)
+    return path
 
 
 def is_object_file(path: str) -> bool:

@@ -9,13 +9,12 @@ Specification: github.com/google/pprof, proto/profile.proto; RFC 1952 for gzip.
 from __future__ import annotations
 
 import io
-import zlib
 from dataclasses import fields, is_dataclass
 from typing import Any, BinaryIO
 
 from whet import kernels
 from whet.errors import FormatError
-from whet.formats.packed import GZIP_WINDOW, unpacked_blocks
+from whet.formats.packed import Packer, unpacked_blocks
 from whet.formats.pprof_blocks import pprof_blocks
 from whet.model.merge import without_cancelled
 from whet.model.profile import Profile
@@ -87,11 +86,10 @@ def encode(profile: Profile, *, compress: bool = True) -> bytes:
 
     The bytes depend on the profile only (no time stamp in the gzip header).
     """
-    message = kernels.encode_pprof(_columns(profile))
-    if not compress:
-        return message
-    packer = zlib.compressobj(zlib.Z_BEST_SPEED, zlib.DEFLATED, GZIP_WINDOW)
-    return packer.compress(message) + packer.flush()
+    pieces: list[bytes] = []
+    packer = Packer() if compress else None
+    kernels.write_pprof(_columns(profile), packer.write if packer else pieces.append)
+    return packer.finish() if packer else b"".join(pieces)
 
 
 def _columns(record: Any, prefix: str = "") -> dict[str, Any]:

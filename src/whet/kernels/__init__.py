@@ -10,6 +10,8 @@ reference agree bit for bit.
     gunzip(read) -> iterator of bytes                              reference.gzip
     pprof_merger() -> PprofMerger, None where nothing is compiled  model.merge is its oracle
     encode_pprof(columns) -> bytes
+    write_pprof(columns, write): the same, piece by piece
+    copy_pprof(blocks) -> PprofCopy, None where nothing is compiled  decode and encode are its oracle
     decode_folded(blocks) -> FoldedEnd                             reference.folded
     flat_cum(stack_start, stack, node_start, nodes, values, node_count, mask=None)
         -> (flat, cum)                                             reference.stacks
@@ -75,6 +77,7 @@ def _reference() -> Any:
 
 __all__ = [
     "call_tree",
+    "copy_pprof",
     "count_flags",
     "decode_folded",
     "decode_pprof",
@@ -92,6 +95,7 @@ __all__ = [
     "row_groups",
     "scan_results",
     "tree_values",
+    "write_pprof",
 ]
 
 
@@ -223,11 +227,38 @@ def encode_pprof(columns: Columns) -> bytes:
     Raises:
         ValueError: the columns do not fit together.
     """
+    pieces: list[bytes] = []
+    write_pprof(columns, pieces.append)
+    return b"".join(pieces)
+
+
+def write_pprof(columns: Columns, write: Callable[[bytes], object]) -> None:
+    """Encode columns as an uncompressed profile.proto message, handed on piece by piece.
+
+    Raises:
+        ValueError: the columns do not fit together.
+    """
     from whet.kernels.reference.columns import checked
 
-    encode = (native or _reference()).encode_pprof
-    message: bytes = encode(checked(columns))
-    return message
+    if native is None:
+        write(_reference().encode_pprof(checked(columns)))
+    else:
+        native.encode_pprof(checked(columns), write)
+
+
+def copy_pprof(blocks: Iterable[bytes]) -> Any:
+    """Decode an uncompressed profile that is only to be written again; None where nothing is compiled.
+
+    What is returned has `facts()`, those of a digest, and `encode(write)`, as `write_pprof`.
+
+    Raises:
+        FormatError: the message is malformed or inconsistent.
+    """
+    if native is None:
+        return None
+    copy = native.PprofCopy()
+    _fed(copy, blocks)
+    return copy
 
 
 def decode_folded(blocks: Iterable[bytes]) -> FoldedEnd:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from whet.kernels.reference import Digest, NodeSums
 
-__all__ = ["DigestReport", "DigestTable", "digest_report", "suits"]
+__all__ = ["DigestReport", "DigestTable", "digest_report", "stays_as_it_is", "suits"]
 
 # The options a digest can honour; every other one must have its default value.
 _OPTIONS = (
@@ -101,6 +101,12 @@ def suits(config: Config) -> bool:
     """Tell whether a digest knows enough for these options."""
     default = Config()
     return config.changed(**{name: getattr(default, name) for name in _OPTIONS}) == default
+
+
+def stays_as_it_is(facts: dict[str, Any]) -> bool:
+    """Tell whether loading a profile changes nothing of it (see `load.as_loaded`)."""
+    is_whole = facts["sample_type"] and facts["mappings"] and not facts["nameless"]
+    return bool(is_whole) and not _asks_for_more(facts)
 
 
 def digest_report(

@@ -52,7 +52,7 @@ class Digest:
         """Return what the profile says about itself; all texts as bytes."""
         columns, text = self.columns, self.text
         has_main = len(columns["mappings.id"]) > 0
-        period_type = columns["period_type"]
+        period_type, names = columns["period_type"], columns["functions.name"]
         return {
             "sample_type": [(text(t), text(u)) for t, u in columns["sample_type"]],
             "file": text(columns["mappings.filename"][0]) if has_main else b"",
@@ -60,6 +60,10 @@ class Digest:
             "comments": [text(c) for c in columns["comments"]],
             "period_type": None if period_type is None else tuple(map(text, period_type)),
             "samples": len(columns["samples.stack_start"]) - 1,
+            "mappings": len(columns["mappings.id"]),
+            "nameless": bool(
+                ((columns["functions.name"] == 0) & (columns["functions.system_name"] != 0)).any()
+            ),
             "linker_names": [text(n) for n in self._linker_names()],
             **{name: columns[name] for name in ("time_nanos", "duration_nanos", "period")},
             **{name: text(columns[name]) for name in ("default_sample_type", "doc_url", "drop_frames")},
