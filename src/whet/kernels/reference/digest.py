@@ -61,9 +61,7 @@ class Digest:
             "period_type": None if period_type is None else tuple(map(text, period_type)),
             "samples": len(columns["samples.stack_start"]) - 1,
             "mappings": len(columns["mappings.id"]),
-            "nameless": bool(
-                ((columns["functions.name"] == 0) & (columns["functions.system_name"] != 0)).any()
-            ),
+            "nameless": bool(((names == 0) & (columns["functions.system_name"] != 0)).any()),
             "linker_names": [text(n) for n in self._linker_names()],
             **{name: columns[name] for name in ("time_nanos", "duration_nanos", "period")},
             **{name: text(columns[name]) for name in ("default_sample_type", "doc_url", "drop_frames")},
