@@ -149,10 +149,13 @@ def test_every_report_with_rows_has_json(profile, report):
     assert json.loads(text)["rows"]
 
 
-def test_report_without_rows_refuses_json(profile):
-    status, out, err = whet("raw", "-json", profile)
+@pytest.mark.parametrize("options", [[], ["-json"]])
+@pytest.mark.parametrize("report", ["-disasm=fib", "-weblist=fib"])
+def test_machine_code_is_refused_in_one_line(profile, report, options):
+    status, out, err = whet(report, *options, profile)
     assert (status, out) == (2, "")
-    assert "hint: reports with rows are top" in err
+    assert err.startswith("whet: error: ")
+    assert "hint: " in err
 
 
 def test_interval_columns_are_an_addition(profile):

@@ -13,6 +13,7 @@ from draws import drawn, stack_profile, write
 from interop.generated import random_profile
 from whet.cli.main import main
 from whet.cli.streams import Streams
+from whet.driver.prof import REPORTS
 from whet.formats import pprof
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,7 +30,8 @@ def check(value, schema, place="$", root=SCHEMA):
     if "$ref" in schema:
         return check(value, root["$defs"][schema["$ref"].rsplit("/", 1)[1]], place, root)
     if "anyOf" in schema:
-        kind = "sample" if "stack" in value else "node"
+        marks = {"stack": "sample", "comment": "comment", "values": "label"}
+        kind = next((kind for mark, kind in marks.items() if mark in value), "node")
         return check(value, root["$defs"][kind], place, root)
     if "const" in schema:
         assert value == schema["const"], place
@@ -51,7 +53,14 @@ def check(value, schema, place="$", root=SCHEMA):
     return None
 
 
-@pytest.mark.parametrize("report", [["top"], ["tree", "-lines"], ["peek", "."], ["list", "."], ["traces"]])
+WITH_ROWS = [[name, *(["."] if kind.takes_regex else [])] for name, kind in REPORTS.items() if kind.rows]
+
+
+def test_every_report_has_json_except_those_that_are_refused():
+    assert [name for name, kind in REPORTS.items() if not kind.rows] == ["disasm", "weblist"]
+
+
+@pytest.mark.parametrize("report", [*WITH_ROWS, ["tree", "-lines"]], ids=" ".join)
 @pytest.mark.parametrize("seed", range(8))
 def test_json_follows_the_schema(tmp_path, report, seed):
     path = tmp_path / "p.pb.gz"

@@ -76,7 +76,12 @@ def main(argv: list[str], streams: Streams) -> int:
         output = _report(call, streams)
     for warning in output.warnings:
         streams.talk(warning)
-    if call.config.output:
+    viewer = REPORTS[call.command or _DEFAULT_COMMAND].viewer
+    if viewer and not call.config.output and not call.config.json:
+        from whet.driver.graphviz import show
+
+        streams.talk(f"Showing {show(viewer, b''.join(output.pieces))}")
+    elif call.config.output:
         streams.talk(f"Generating report in {call.config.output}")
         write_output(call.config.output, b"".join(output.pieces))
     elif output.binary and streams.out_is_terminal():

@@ -39,6 +39,8 @@ class Kind(Record):
         rows: the function that makes its JSON rows, where it has rows.
         binary: its output is a file's content.
         encode: the function that makes the output as one piece, where it is not lines.
+        viewer: the program that shows the output unless it goes to a file, a row of
+            `graphviz.VIEWERS`.
     """
 
     write: Callable[[Report, str], Lines]
@@ -48,6 +50,7 @@ class Kind(Record):
     rows: Callable[[Report, str], object] | None = None
     binary: bool = False
     encode: Callable[[Report], bytes] | None = None
+    viewer: str = ""
 
 
 class Output(Record):
@@ -137,10 +140,7 @@ def _encoded(lines: Lines) -> Iterable[bytes]:
 
 def _json(command: str, kind: Kind, report: Report, regex: str) -> bytes:
     if kind.rows is None:
-        raise UsageError(
-            f"{command} has no rows, so no --json",
-            hint=f"reports with rows are {', '.join(n for n, k in REPORTS.items() if k.rows)}",
-        )
+        raise UsageError(f"{command} has no rows, so no --json", hint="every other report has them")
     from whet.render.profile.json import encode_json
 
     return encode_json(kind.rows(report, regex))
@@ -196,7 +196,29 @@ def _traces(report: Report, _: str) -> Lines:
     return render_traces(report, nodes, report.key_units)
 
 
+def _picture(kind: str) -> Callable[[Report], bytes]:
+    def encode(report: Report) -> bytes:
+        from whet.driver.graphviz import draw
+
+        return draw(_dot(report, ""), kind)
+
+    return encode
+
+
+def _shown(write: Callable[[Report, str], Lines]) -> Callable[[Report], bytes]:
+    return lambda report: b"".join(_encoded(write(report, "")))
+
+
+def _machine_code(_report: Report, _regex: str) -> Lines:
+    raise UsageError(
+        "machine code is not read, so no disasm and no weblist",
+        hint="list and peek show lines and calls; go tool pprof -disasm=REGEX PROGRAM FILE has instructions",
+    )
+
+
 def _svg(report: Report, _: str) -> Lines:
+    if report.config.graphviz:
+        return _picture("svg")(report).decode().splitlines()
     from whet.analyze.profile.callgraph import drawn_call_graph
     from whet.render.profile.graph_svg import render_graph_svg
 
@@ -278,6 +300,24 @@ def _listing_rows(report: Report, regex: str) -> object:
     return listing_rows(report, regex)
 
 
+def _graph_rows(report: Report, _: str) -> object:
+    from whet.analyze.profile.graph_rows import graph_rows
+
+    return graph_rows(report)
+
+
+def _full_graph_rows(report: Report, _: str) -> object:
+    from whet.analyze.profile.graph_rows import graph_rows
+
+    return graph_rows(report, visual=False)
+
+
+def _comment_rows(report: Report, _: str) -> object:
+    from whet.analyze.profile.rows import comment_rows
+
+    return comment_rows(report)
+
+
 def _sample_rows(report: Report, _: str) -> object:
     from whet.analyze.profile.rows import sample_rows
 
@@ -305,18 +345,47 @@ REPORTS: dict[str, Kind] = {
         Defaults(trim=False, granularity="lines"), takes_regex=True, rows=_listing_rows,
     ),
     "traces": Kind(_traces, "every sample with its labels and stack", Defaults(), rows=_sample_rows),
-    "svg": Kind(_svg, "the call graph as a picture", Defaults(), rows=_call_rows),
-    "raw": Kind(_raw, "the profile's tables as text", _WHOLE),
-    "tags": Kind(_tags, "values of every label key", Defaults(), rows=_tag_rows),
-    "dot": Kind(_dot, "the call graph in graphviz's language", Defaults()),
-    "callgrind": Kind(_callgrind, "the call graph for KCachegrind", _WHOLE),
-    "proto": Kind(_no_lines, "the profile itself, filtered and merged", _WHOLE, binary=True, encode=_proto),
-    "topproto": Kind(
-        _no_lines, "the rows of top as a profile", Defaults(nodecount=0), binary=True, encode=_topproto
-    ),
-    "comments": Kind(_comments, "the profile's comments", Defaults()),
-    "csv": Kind(_csv, "the rows of top as CSV, values in base units", Defaults(nodecount=0)),
+    "svg": Kind(_svg, "the call graph as a picture", Defaults(), rows=_graph_rows),
     **{
-        name: Kind(_no_lines, text, _WHOLE, encode=encode) for name, (encode, text) in EXPORTS.items()
+        kind: Kind(
+            _no_lines, f"the call graph as {kind}, by graphviz", Defaults(), rows=_graph_rows,
+            binary=kind != "ps", encode=_picture(kind),
+        )
+        for kind in ("png", "gif", "jpg", "pdf", "ps")
+    },
+    "web": Kind(
+        _no_lines, "svg, in the browser", Defaults(), rows=_graph_rows, encode=_shown(_svg), viewer="web"
+    ),
+    "eog": Kind(
+        _no_lines, "svg, in eog", Defaults(), rows=_graph_rows, encode=_shown(_svg), viewer="eog"
+    ),
+    "evince": Kind(
+        _no_lines, "pdf, in evince", Defaults(), rows=_graph_rows, binary=True, encode=_picture("pdf"),
+        viewer="evince",
+    ),
+    "gv": Kind(_no_lines, "ps, in gv", Defaults(), rows=_graph_rows, encode=_picture("ps"), viewer="gv"),
+    "raw": Kind(_raw, "the profile's tables as text", _WHOLE, rows=_sample_rows),
+    "tags": Kind(_tags, "values of every label key", Defaults(), rows=_tag_rows),
+    "dot": Kind(_dot, "the call graph in graphviz's language", Defaults(), rows=_graph_rows),
+    "callgrind": Kind(_callgrind, "the call graph for KCachegrind", _WHOLE, rows=_full_graph_rows),
+    "kcachegrind": Kind(
+        _no_lines, "callgrind, in KCachegrind", _WHOLE, rows=_full_graph_rows, encode=_shown(_callgrind),
+        viewer="kcachegrind",
+    ),
+    "proto": Kind(
+        _no_lines, "the profile itself, filtered and merged", _WHOLE, rows=_sample_rows, binary=True,
+        encode=_proto,
+    ),
+    "topproto": Kind(
+        _no_lines, "the rows of top as a profile", Defaults(nodecount=0), rows=_node_rows, binary=True,
+        encode=_topproto,
+    ),
+    "comments": Kind(_comments, "the profile's comments", Defaults(), rows=_comment_rows),
+    "csv": Kind(_csv, "the rows of top as CSV, values in base units", Defaults(nodecount=0), rows=_node_rows),
+    "disasm": Kind(_machine_code, "refused: machine code is not read", Defaults(), takes_regex=True),
+    "weblist": Kind(_machine_code, "refused, as disasm", Defaults(), takes_regex=True),
+    **{
+        name: Kind(_no_lines, text, _WHOLE, rows=_sample_rows, encode=encode)
+        for name, (encode, text) in EXPORTS.items()
     },
 }  # fmt: skip

@@ -25,7 +25,7 @@ _TAIL_DIGITS = re.compile(r"(.*[^0-9])([0-9]+)")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _TOP_ROWS = 10
 # Options that say nothing once the profile is loaded, or that pprof does not list.
-_NOT_LISTED = ("source_path", "compat", "json")
+_NOT_LISTED = ("source_path", "compat", "json", "graphviz")
 
 
 @dataclass(slots=True)

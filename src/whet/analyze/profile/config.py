@@ -59,6 +59,7 @@ class Config(Record):
     ci: bool = False
     speedup: tuple[str, ...] = ()
     json: bool = False
+    graphviz: bool = False
 
     @property
     def as_pprof(self) -> bool:
@@ -151,6 +152,7 @@ OPTIONS: dict[str, Option] = {
         Option("ci", "add columns with 95 % intervals and Amdahl bounds", "ci"),
         Option("speedup", "what if: REGEX=2x, REGEX=30% or REGEX=free (repeatable)", "", False),
         Option("json", "write rows as JSON, values in base units", "", False),
+        Option("graphviz", "let graphviz draw svg", "", False),
     )
 }  # fmt: skip
 

@@ -15,13 +15,17 @@ from whet.analyze.profile.graph import Edge, Graph
 from whet.analyze.profile.intervals import Interval, Intervals, amdahl_bound
 from whet.analyze.profile.labels import sample_labels
 from whet.analyze.profile.listing import build_listing
+from whet.analyze.profile.nodes import Nodes
 from whet.analyze.profile.peek import choose_nodes
 from whet.analyze.profile.report import Report, report_graph
 from whet.analyze.profile.speedup import Speedup, gain_rows
 from whet.analyze.profile.tags import key_values
 from whet.units import to_base
 
-__all__ = ["call_rows", "listing_rows", "node_row", "node_rows", "sample_rows", "tag_rows"]
+__all__ = [
+    "base_value", "call_rows", "comment_rows", "listing_rows", "node_row", "node_rows", "place_row",
+    "report_document", "sample_rows", "share_row", "tag_rows",
+]  # fmt: skip
 
 SCHEMA_VERSION = 1
 Record = dict[str, Any]
@@ -33,7 +37,7 @@ def node_rows(report: Report, _: str = "", speedups: Sequence[Speedup] = ()) -> 
     graph = report_graph(report)
     intervals = node_intervals(report, graph)
     rows = [node_row(report, graph, intervals, node) for node in graph.order]
-    document = _document(report, intervals, rows, graph)
+    document = report_document(report, intervals, rows, graph)
     return document | {"speedups": gain_rows(speedups)} if speedups else document
 
 
@@ -49,7 +53,7 @@ def call_rows(report: Report, regex: str) -> Record:
         row["callers"] = [_edge_row(report, graph, e, e.caller) for e in callers.get(node, [])]
         row["callees"] = [_edge_row(report, graph, e, e.callee) for e in callees.get(node, [])]
         rows.append(row)
-    return _document(report, intervals, rows, graph)
+    return report_document(report, intervals, rows, graph)
 
 
 def listing_rows(report: Report, regex: str) -> Record:
@@ -59,13 +63,13 @@ def listing_rows(report: Report, regex: str) -> Record:
     for function in build_listing(report, regex):
         row: Record = {"name": function.name, "file": function.file, "line": function.first}
         ranges = intervals.share(function.flat), intervals.share(function.cum)
-        row |= _shares(report, intervals, function.flat, function.cum, ranges)
+        row |= share_row(report, intervals, function.flat, function.cum, ranges)
         row["lines"] = [
-            {"line": line, "flat": _base(report, flat), "cum": _base(report, cum)}
+            {"line": line, "flat": base_value(report, flat), "cum": base_value(report, cum)}
             for line, (flat, cum) in sorted(function.lines.items())
         ]
         rows.append(row)
-    return _document(report, intervals, rows, None)
+    return report_document(report, intervals, rows, None)
 
 
 def sample_rows(report: Report) -> Record:
@@ -86,13 +90,13 @@ def sample_rows(report: Report) -> Record:
         ]
         rows.append(
             {
-                "value": _base(report, values[row]),
+                "value": base_value(report, values[row]),
                 "stack": frames,
                 "labels": labels.texts,
                 "numeric_labels": labels.numbers,
             }
         )
-    return _document(report, report.intervals(), rows, None)
+    return report_document(report, report.intervals(), rows, None)
 
 
 def tag_rows(report: Report) -> Record:
@@ -100,12 +104,12 @@ def tag_rows(report: Report) -> Record:
     rows: list[Record] = [
         {
             "key": key.key,
-            "value": _base(report, key.total),
+            "value": base_value(report, key.total),
             "share": key.total / report.total if report.total else 0.0,
             "values": [
                 {
                     "text": text,
-                    "value": _base(report, value),
+                    "value": base_value(report, value),
                     "share": value / report.total if report.total else 0.0,
                 }
                 for text, value in key.values
@@ -113,12 +117,18 @@ def tag_rows(report: Report) -> Record:
         }
         for key in key_values(report)
     ]
-    return _document(report, report.intervals(), rows, None)
+    return report_document(report, report.intervals(), rows, None)
 
 
 def node_row(report: Report, graph: Graph, intervals: Intervals, node: int) -> Record:
     """Return the record of one node."""
-    nodes = graph.nodes
+    row = place_row(graph.nodes, node)
+    flat, cum = graph.flat_value(node), graph.cum_value(node)
+    return row | share_row(report, intervals, flat, cum, intervals.of_node(node, flat, cum))
+
+
+def place_row(nodes: Nodes, node: int) -> Record:
+    """Return what a node is."""
     row: Record = {
         "name": nodes.function_name(node) or nodes.printable_name(node),
         "file": nodes.full_file(node),
@@ -126,17 +136,23 @@ def node_row(report: Report, graph: Graph, intervals: Intervals, node: int) -> R
     }
     if nodes.address(node):
         row["address"] = nodes.address(node)
-    flat, cum = graph.flat_value(node), graph.cum_value(node)
-    return row | _shares(report, intervals, flat, cum, intervals.of_node(node, flat, cum))
+    return row
 
 
-def _shares(report: Report, intervals: Intervals, flat: int, cum: int, ranges: Ranges) -> Record:
+def comment_rows(report: Report) -> Record:
+    """Return `comments`: a row a comment, hidden ones too."""
+    rows = [{"comment": text} for text in report.profile.comment_texts()]
+    return report_document(report, report.intervals(), rows, None)
+
+
+def share_row(report: Report, intervals: Intervals, flat: int, cum: int, ranges: Ranges) -> Record:
+    """Return a node's values, shares, and what follows from them."""
     flat_range, cum_range = ranges
     bound = intervals.bound(cum)
     cum_share = cum / report.total if report.total else 0.0
     return {
-        "flat": _base(report, flat),
-        "cum": _base(report, cum),
+        "flat": base_value(report, flat),
+        "cum": base_value(report, cum),
         "flat_share": flat / report.total if report.total else 0.0,
         "flat_share_low": flat_range.low if flat_range else None,
         "flat_share_high": flat_range.high if flat_range else None,
@@ -153,19 +169,20 @@ def _edge_row(report: Report, graph: Graph, edge: Edge, other: int) -> Record:
     nodes = graph.nodes
     return {
         "name": nodes.function_name(other) or nodes.printable_name(other),
-        "value": _base(report, edge.mean),
+        "value": base_value(report, edge.mean),
         "inline": edge.inline,
     }
 
 
-def _document(report: Report, intervals: Intervals, rows: list[Record], graph: Graph | None) -> Record:
+def report_document(report: Report, intervals: Intervals, rows: list[Record], graph: Graph | None) -> Record:
+    """Return rows with what is known about the whole."""
     header = report.header
     period, period_unit = to_base(header.period, (header.period_type or ("", ""))[1])
     return {
         "schema_version": SCHEMA_VERSION,
         "sample_type": header.sample_type,
         "unit": to_base(0, header.sample_unit)[1],
-        "total": _base(report, header.total),
+        "total": base_value(report, header.total),
         "samples": intervals.samples,
         "effective_samples": None if intervals.reason else intervals.effective,
         "no_intervals_because": intervals.reason or None,
@@ -184,7 +201,8 @@ def _document(report: Report, intervals: Intervals, rows: list[Record], graph: G
     }
 
 
-def _base(report: Report, value: int) -> int:
+def base_value(report: Report, value: int) -> int:
+    """Return a value in the base unit."""
     return to_base(report.scaled(value), report.header.sample_unit)[0]
 
 
