@@ -12,6 +12,7 @@ collection. Writes results/web_ui.json and the tables in README.md (not with --q
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import signal
@@ -66,7 +67,9 @@ CHANGE = """async (change) => {
 def serving(command: list[str]) -> Iterator[tuple[str, float]]:
     """Start a server; yield its address and when the command was started."""
     started = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         assert child.stderr is not None
         for line in child.stderr:
@@ -77,7 +80,7 @@ def serving(command: list[str]) -> Iterator[tuple[str, float]]:
         else:
             raise SystemExit(f"{' '.join(command)}: no address")
     finally:
-        child.send_signal(signal.SIGINT)
+        os.killpg(child.pid, signal.SIGTERM)  # `go tool` has a child of its own
         child.wait()
 
 

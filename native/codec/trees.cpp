@@ -16,14 +16,19 @@ struct Group {
     std::size_t begin, end;
 };
 
+std::int32_t largest_frame(const Walks &walks) {
+    std::int32_t largest = -1;
+    for (std::int32_t frame : walks.frames)
+        largest = std::max(largest, frame);
+    return largest;
+}
+
 class Grower {
   public:
     Grower(const Walks &walks, const Cut &cut)
         : walks_(walks), cut_(cut), on_path_(cut.path.empty() ? -1 : 0),
           fine_cutoff_(cut.cutoff.begin(), cut.cutoff.end()) {
-        std::int32_t largest = -1;
-        for (std::int32_t frame : walks.frames)
-            largest = std::max(largest, frame);
+        const std::int32_t largest = largest_frame(walks);
         const auto frames = static_cast<std::size_t>(largest + 1);
         mass_.resize(frames * walks.types);
         count_.resize(frames);
@@ -87,8 +92,10 @@ class Grower {
 
     void add_up(const Group &group, const std::vector<std::int32_t> &active, std::int64_t depth) {
         const std::size_t types = walks_.types;
+        frame_of_.resize(group.end - group.begin);
         for (std::size_t i = group.begin; i < group.end; ++i) {
             const std::size_t frame = frame_at(active[i], depth);
+            frame_of_[i - group.begin] = static_cast<std::int32_t>(frame);
             if (count_[frame]++ == 0) {
                 touched_.push_back(static_cast<std::int32_t>(frame));
                 first_[frame] = active[i];
@@ -155,7 +162,7 @@ class Grower {
         }
         for (std::size_t i = group.begin; i < group.end; ++i) {
             const std::int32_t sample = active[i];
-            const std::size_t frame = frame_at(sample, depth);
+            const auto frame = static_cast<std::size_t>(frame_of_[i - group.begin]);
             const auto s = static_cast<std::size_t>(sample);
             tree_.node_of_sample[s] = child_[frame];
             const std::size_t place = place_[static_cast<std::size_t>(count_[frame])];
@@ -180,7 +187,8 @@ class Grower {
     std::vector<double> mass_;
     std::vector<std::int64_t> count_; // samples; then the frame's place in `place_`
     std::vector<std::int32_t> child_, first_, touched_;
-    std::vector<std::size_t> place_; // the group a kept frame's samples go to
+    std::vector<std::int32_t> frame_of_; // of its samples, in order: reading them again misses caches
+    std::vector<std::size_t> place_;     // the group a kept frame's samples go to
     // Of the next level.
     std::vector<std::int32_t> next_;
     std::vector<Group> next_groups_;
@@ -201,9 +209,11 @@ const char *check(const Walks &w) {
         if (first < 0 || first >= size || w.length[s] > (w.step > 0 ? size - first : first + 1))
             return "a path leaves the frames";
     }
+    std::int32_t smallest = 0;
     for (std::int32_t frame : w.frames)
-        if (frame < 0)
-            return "a frame is negative";
+        smallest = std::min(smallest, frame);
+    if (smallest < 0)
+        return "a frame is negative";
     return nullptr;
 }
 

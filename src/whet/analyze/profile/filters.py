@@ -19,6 +19,7 @@ from whet.analyze.profile.select import (
     count_per_row,
     first_in_row,
     last_in_row,
+    leading,
     select_lines,
     select_samples,
 )
@@ -162,7 +163,8 @@ def _show_from(profile: Profile, source: str) -> tuple[Profile, bool]:
     keep_line = (np.arange(len(of_line)) <= last[of_line]) | ~matcher.location[of_line]
     keep_line |= matcher.mapping[of_line]
     cut = last_in_row(matcher.location[samples.stack], samples.stack_start)
-    keep_frame = np.arange(len(samples.stack)) <= np.repeat(cut, np.diff(samples.stack_start))
+    begin = samples.stack_start[:-1]
+    keep_frame = leading(samples.stack_start, np.where(cut < 0, 0, cut + 1 - begin))
     shown = select_samples(select_lines(profile, keep_line), cut >= 0, keep_frame)
     return shown, bool(matcher.location.any())
 
@@ -183,7 +185,8 @@ def _prune_from(profile: Profile, source: str) -> Profile:
     of_line = np.repeat(np.arange(len(locations)), np.diff(locations.line_start))
     keep_line = np.arange(len(of_line)) >= first[of_line]
     cut = first_in_row((first >= 0)[samples.stack], samples.stack_start)
-    keep_frame = np.arange(len(samples.stack)) >= np.repeat(cut, np.diff(samples.stack_start))
+    begin = samples.stack_start[:-1]
+    keep_frame = ~leading(samples.stack_start, np.where(cut < 0, 0, cut - begin))
     everything = np.ones(len(samples), bool)
     return select_samples(select_lines(profile, keep_line), everything, keep_frame)
 
@@ -193,6 +196,8 @@ def _choose_samples(
 ) -> tuple[Mask, dict[str, bool]]:
     """Return bool[samples] and which of the two expressions matched any location."""
     samples, none = profile.samples, np.zeros(len(profile.locations), bool)
+    if focus is None and ignore is None:
+        return np.diff(samples.stack_start) > 0, {}
     ignored = ignore.location if ignore else none
     focused = ~ignored if focus is None else focus.location & ~ignored
     keep = count_per_row(focused[samples.stack], samples.stack_start) > 0

@@ -18,6 +18,7 @@ __all__ = [
     "count_per_row",
     "first_in_row",
     "last_in_row",
+    "leading",
     "select_lines",
     "select_samples",
     "without_inlines",
@@ -40,6 +41,13 @@ def last_in_row(flags: Mask, start: Index) -> Index:
 def first_in_row(flags: Mask, start: Index) -> Index:
     """Return the position of the first set flag in each row of a CSR layout, or -1."""
     return kernels.flag_ends(start, np.ascontiguousarray(flags))[0]
+
+
+def leading(start: Index, count: Index) -> Mask:
+    """Flag the first `count` elements of each row of a CSR layout: bool[elements]."""
+    runs = np.empty(2 * len(count), np.int64)
+    runs[::2], runs[1::2] = count, np.diff(start) - count
+    return np.repeat(np.tile(np.array([True, False]), len(count)), runs)
 
 
 def _filtered_start(flags: Mask, start: Index, rows: Mask | None = None) -> Index:
