@@ -1,6 +1,6 @@
-"""Write seed inputs for the fuzz targets: small profiles that use every field of profile.proto.
+"""Write seed inputs for the fuzz targets: small profiles that use every field of profile.proto, and gzip.
 
-Hand-encoded on purpose, so that the seeds do not depend on the encoder under test.
+Profiles are hand-encoded on purpose, so that the seeds do not depend on the encoder under test.
 
 Usage: python make_seeds.py FOLDER
 """
@@ -8,6 +8,7 @@ Usage: python make_seeds.py FOLDER
 from __future__ import annotations
 
 import sys
+import zlib
 from pathlib import Path
 
 
@@ -85,12 +86,24 @@ def seeds() -> dict[str, bytes]:
     }
 
 
+def packed_seeds() -> dict[str, bytes]:
+    """Return gzip streams of every kind of block, by name."""
+    content = TABLE * 3 + bytes(range(40)) + bytes(300)
+    found = {}
+    for level, strategy in ((0, 0), (1, 0), (9, 0), (6, zlib.Z_HUFFMAN_ONLY), (6, zlib.Z_FIXED)):
+        packer = zlib.compressobj(level, zlib.DEFLATED, 31, 8, strategy)
+        found[f"level-{level}-{strategy}"] = packer.compress(content) + packer.flush()
+    found["two-members"] = found["level-1-0"] + bytes(2) + found["level-0-0"]
+    return found
+
+
 def main() -> None:
     """Write the seeds into the folder named on the command line."""
     folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in seeds().items():
-        (folder / name).write_bytes(data)
+    for kind, made in (("pprof", seeds()), ("gunzip", packed_seeds())):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for name, data in made.items():
+            (folder / kind / name).write_bytes(data)
 
 
 if __name__ == "__main__":

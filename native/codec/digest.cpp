@@ -257,7 +257,8 @@ void NodeSums::group(std::size_t source, NodeIndex &index) {
 }
 
 void NodeSums::add(std::size_t source) {
-    const auto &[digest, is_negative] = sources_[source];
+    const Digest *const digest = sources_[source].digest.get();
+    const bool is_negative = sources_[source].is_negative;
     Total &total = totals_[source];
     SampleReader sample(*digest, slots_[source]);
     digest->profile().samples.messages.each([&](const Span &body) {
@@ -344,7 +345,8 @@ std::vector<NodeSums::Call> NodeSums::calls(const std::vector<std::int32_t> &sho
     auto is_hidden = [&](std::int32_t node) { return trimmed && !is_shown[static_cast<std::size_t>(node)]; };
     std::vector<std::pair<std::int32_t, bool>> nodes; // of a stack, leaf first, and: is it inlined?
     for (std::size_t source = 0; source < sources_.size(); ++source) {
-        const auto &[digest, is_negative] = sources_[source];
+        const Digest *const digest = sources_[source].digest.get();
+        const bool is_negative = sources_[source].is_negative;
         SampleReader sample(*digest, slots_[source]);
         digest->profile().samples.messages.each([&](const Span &body) {
             sample.read(body);

@@ -11,10 +11,10 @@ import importlib
 from collections.abc import Callable
 
 from whet.analyze.profile.config import CHOICES, OPTIONS, Config, set_option
-from whet.cli.streams import Streams
+from whet.cli.streams import Progress, Streams
 from whet.driver.exports import EXPORT_NAMES, FORMAT_ALIASES
 from whet.driver.prof import REPORTS, Output, make_quick_report, make_report
-from whet.driver.request import REQUEST_OPTIONS, Request, load_request, set_request_option
+from whet.driver.request import REQUEST_OPTIONS, Loaded, Request, load_request, set_request_option
 from whet.driver.sources import write_output
 from whet.errors import UsageError
 from whet.records import Record, fresh
@@ -92,8 +92,16 @@ def main(argv: list[str], streams: Streams) -> int:
     return 0
 
 
+def _loaded(call: Call, streams: Streams) -> Loaded:
+    progress = Progress(streams)
+    try:
+        return load_request(call.request, call.config, progress.show)
+    finally:
+        progress.clear()
+
+
 def _report(call: Call, streams: Streams) -> Output:
-    loaded = load_request(call.request, call.config)
+    loaded = _loaded(call, streams)
     for warning in loaded.warnings:
         streams.talk(warning)
     return make_report(loaded.profile, call.command or _DEFAULT_COMMAND, call.regex or "", call.config)
@@ -103,7 +111,7 @@ def _shell(call: Call, streams: Streams) -> int:
     from whet.cli.shell import run_shell
     from whet.driver.shell import Session
 
-    loaded = load_request(call.request, call.config)
+    loaded = _loaded(call, streams)
     for warning in (*call.notes, *loaded.warnings):
         streams.talk(warning)
     return run_shell(Session(loaded.profile, call.config), streams)
@@ -112,7 +120,7 @@ def _shell(call: Call, streams: Streams) -> int:
 def _html(call: Call, streams: Streams) -> int:
     from whet.driver.html import make_html
 
-    loaded = load_request(call.request, call.config)
+    loaded = _loaded(call, streams)
     page, warnings = make_html(loaded.profile, call.request.sources, call.config, view=call.view)
     for warning in (*call.notes, *loaded.warnings, *warnings):
         streams.talk(warning)

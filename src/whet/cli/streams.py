@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from whet.errors import FormatError, SourceError, WhetError
 
 # `whet run` waits for this module: dataclasses and typing would double its start-up.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
-__all__ = ["Streams", "describe"]
+__all__ = ["Progress", "Streams", "describe"]
+
+_PATIENCE_S = 1.5
+_PAUSE_S = 0.2
 
 
 class Streams:
@@ -78,6 +83,37 @@ class Streams:
     def out_is_terminal(self) -> bool:
         """Tell whether data goes to a terminal."""
         return _is_terminal(self.out)
+
+
+class Progress:
+    """A line on the user's terminal about work that takes longer than a moment; none elsewhere."""
+
+    def __init__(self, streams: Streams, clock: Callable[[], float] | None = None) -> None:
+        self._err = streams.err
+        self._clock = clock or time.monotonic
+        self._next_s = self._clock() + _PATIENCE_S
+        self._is_shown = False
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Say how far the work is, but not at once and not too often."""
+        now_s = self._clock()
+        if now_s < self._next_s or not _is_terminal(self._err):
+            return
+        self._next_s = now_s + _PAUSE_S
+        self._is_shown = True
+        self._write(f"\r{what}: {done:,} of {total:,}\x1b[K")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._is_shown:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        try:
+            self._err.write(text.encode())
+            self._err.flush()
+        except OSError:
+            pass  # nobody is there to be told
 
 
 def _binary(stream: object) -> BinaryIO:

@@ -23,7 +23,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from whet.model.profile import Profile, StringTable
 
-__all__ = ["REQUEST_OPTIONS", "Loaded", "Request", "load_request", "set_request_option"]
+# Gets what is being done, how many are done, and of how many.
+Progress = Callable[[str, int, int], None]
+
+__all__ = ["REQUEST_OPTIONS", "Loaded", "Progress", "Request", "load_request", "set_request_option"]
 
 _SYMBOLIZE = ("none", "local", "fastlocal", "remote", "force")
 
@@ -106,8 +109,10 @@ def set_request_option(request: Request, name: str, text: str) -> None:
         )
 
 
-def load_request(request: Request, config: Config) -> Loaded:
+def load_request(request: Request, config: Config, progress: Progress | None = None) -> Loaded:
     """Fetch, merge, subtract and prepare the profiles of a request.
+
+    `progress` is told after each file that was merged.
 
     Raises:
         SourceError, FormatError: nothing can be fetched.
@@ -122,14 +127,14 @@ def load_request(request: Request, config: Config) -> Loaded:
         raise UsageError("normalize needs a base", hint="add -base FILE or -diff_base FILE")
     warnings: list[str] = []
     sources, program = _without_program(request.sources)
-    profile = _Group("source", sources, program, request, config).load(warnings)
+    profile = _Group("source", sources, program, request, config, progress).load(warnings)
     if base:
         from whet.analyze.profile.load import with_mapping
         from whet.analyze.profile.subtract import subtract
 
         profile = subtract(
             with_mapping(profile),
-            with_mapping(_Group("base", base, program, request, config).load(warnings)),
+            with_mapping(_Group("base", base, program, request, config, progress).load(warnings)),
             labelled=bool(request.diff_base),
             normalize=config.normalize,
             as_pprof=config.as_pprof,
@@ -155,6 +160,7 @@ class _Group(Record):
     program: str
     request: Request
     config: Config
+    progress: Progress | None = None
 
     def load(self, warnings: list[str]) -> Profile:
         """Fetch and merge; warn of sources that are missing."""
@@ -211,7 +217,9 @@ class _Group(Record):
         if any(_is_address(source) or is_readable_once(source) for source in self.sources):
             return None
         failures: list[tuple[str, WhetError]] = []
-        for source in self.sources:
+        for number, source in enumerate(self.sources):
+            if self.progress:
+                self.progress(f"merging {self.noun} profiles", number, len(self.sources))
             try:
                 if not merge_profile(merging, source):
                     return None
