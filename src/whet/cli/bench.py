@@ -11,25 +11,18 @@ from dataclasses import dataclass, replace
 
 from whet.cli.streams import Streams
 from whet.collect.bench_worker import public_name
-from whet.driver.bench import (
-    Found,
-    Job,
-    Measured,
-    Options,
-    configuration,
-    find,
-    list_benchmarks,
-    measure_all,
-)
+from whet.driver.bench import Measured, Options, configuration, find, measure_all
+from whet.driver.bench_process import Found, Job, list_benchmarks
 from whet.driver.lock import MachineLock, lock_directory
 from whet.errors import UsageError
 from whet.render.bench.lines import certificate_line, configuration_lines, result_line
 
-__all__ = ["HELP", "main", "parse"]
+__all__ = ["HELP", "Call", "Progress", "choose", "main", "parse"]
 
 HELP = """\
 usage: whet bench [OPTIONS] [PATH...]
        whet bench [OPTIONS] --stmt CODE [--setup CODE]
+       whet bench [OPTIONS] --vs REVISION [PATH...]
 
 Run the benchmarks bench_*(b) in files bench_*.py, each in several fresh processes with different hash
 seeds, in random order, and print results in Go's benchmark format. A PATH is a file or a directory
@@ -46,6 +39,13 @@ what the loop itself costs is taken off; `#` lines say how noisy it was.
       --list             list the benchmarks and run none
       --stmt CODE        measure this code, as timeit does
       --setup CODE       what runs once before it
+
+      --vs REVISION      compare the working tree with this git revision, in pairs of processes, until it
+                         is decided; exit status 1 if something is slower
+      --threshold P      a difference that does not matter ("2%", the default)
+      --timeout T        time for one comparison (default: 10s)
+      --format FORMAT    of the comparison: text or markdown
+
       --no-lock          do not wait for other measurements (see whet lock)
   -q, --quiet            no progress and no noise lines
   -h, --help             show this help
@@ -62,7 +62,10 @@ _FLAGS = {
     "help": "help",
     "h": "help",
 }
-_VALUES = ("bench", "benchtime", "count", "cpu", "processes", "seed", "stmt", "setup")
+_VALUES = (
+    "bench", "benchtime", "count", "cpu", "processes", "seed", "stmt", "setup",
+    "vs", "threshold", "timeout", "format",
+)  # fmt: skip
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 PROGRESS_AFTER_S = 1.0
@@ -76,6 +79,10 @@ class Call:
     paths: list[str]
     statement: str | None = None
     setup: str = ""
+    revision: str = ""
+    threshold: float = 0.02
+    timeout_s: float = 10.0
+    format: str = "text"
     memory: bool = False
     list: bool = False
     no_lock: bool = False
@@ -89,33 +96,46 @@ def main(argv: list[str], streams: Streams) -> int:
     if call.help:
         streams.write(HELP)
         return 0
-    jobs = (
-        [Job(statement=call.statement, setup=call.setup)] if call.statement is not None else find(call.paths)
-    )
-    found = [one for job in jobs for one in list_benchmarks(job) if _may_match(one, call.options)]
-    for one in found:
-        for doubt in one.doubts:
-            streams.talk(f"whet: {one.job.path or 'statement'}: {one.function}: {doubt}")
+    if call.statement is None:
+        jobs = find(call.paths)
+    else:
+        jobs = [Job(statement=call.statement, setup=call.setup)]
+    if call.no_lock or call.list:
+        return _run(jobs, call, streams)
+    lock = MachineLock(lock_directory())
+    with lock.held("whet bench", waiting=lambda: streams.talk("whet: waiting for the machine lock")):
+        return _run(jobs, call, streams)
+
+
+def _run(jobs: list[Job], call: Call, streams: Streams) -> int:
+    progress = Progress(streams, quiet=call.quiet)
+    if call.revision:
+        from whet.cli import bench_versus
+
+        return bench_versus.run(jobs, call, streams, progress)
+    found = choose([one for job in jobs for one in list_benchmarks(job)], call.options, streams)
     if call.list:
         streams.write("".join(f"{one.function}\n" for one in found))
         return 0
-    if not found:
-        raise UsageError(
-            "no benchmark to run", hint="benchmarks are functions bench_*(b) in files bench_*.py"
-        )
-    return _run_locked(found, call, streams)
+    return _measure(found, call, streams, progress)
 
 
-def _run_locked(found: list[Found], call: Call, streams: Streams) -> int:
-    if call.no_lock:
-        return _run(found, call, streams)
-    lock = MachineLock(lock_directory())
-    with lock.held("whet bench", waiting=lambda: streams.talk("whet: waiting for the machine lock")):
-        return _run(found, call, streams)
+def choose(found: list[Found], options: Options, streams: Streams) -> list[Found]:
+    """Return the benchmarks whose names match, and say what is doubtful about them.
+
+    Raises:
+        UsageError: there is none.
+    """
+    chosen = [one for one in found if _may_match(one, options)]
+    for one in chosen:
+        for doubt in one.doubts:
+            streams.talk(f"whet: {one.job.path or 'statement'}: {one.function}: {doubt}")
+    if not chosen:
+        raise UsageError("no benchmark to run", hint="they are functions bench_*(b) in files bench_*.py")
+    return chosen
 
 
-def _run(found: list[Found], call: Call, streams: Streams) -> int:
-    progress = _Progress(streams, quiet=call.quiet)
+def _measure(found: list[Found], call: Call, streams: Streams, progress: Progress) -> int:
     shown: dict[str, str] = {}
     failed = False
     for results in measure_all(found, call.options, progress.say):
@@ -144,7 +164,7 @@ def _show(result: Measured, width: int, call: Call, streams: Streams) -> bool:
     return False
 
 
-class _Progress:
+class Progress:
     """One line on a terminal that says what runs, after the first second."""
 
     def __init__(self, streams: Streams, *, quiet: bool) -> None:
@@ -196,6 +216,8 @@ def parse(argv: list[str]) -> Call:
             _set(call, name, value if given else rest.pop(0))
         else:
             raise UsageError(f"whet bench has no option {word}", hint="see whet bench --help")
+    if call.revision and call.statement is not None:
+        raise UsageError("--vs compares files of benchmarks, not a statement")
     if call.statement is not None and call.paths:
         raise UsageError("--stmt takes no files", hint="whet bench --stmt CODE [--setup CODE]")
     call.paths = call.paths or ["."]
@@ -204,10 +226,12 @@ def parse(argv: list[str]) -> Call:
 
 
 def _set(call: Call, name: str, text: str) -> None:
-    if name == "stmt":
-        call.statement = text
-    elif name == "setup":
-        call.setup = text
+    texts = {"stmt": "statement", "setup": "setup", "vs": "revision"}
+    whole = {"count", "processes", "seed"}
+    if name in texts:
+        setattr(call, texts[name], text)
+    elif name in whole:
+        call.options = replace(call.options, **{name: _whole(f"--{name}", text)})  # type: ignore[arg-type]
     elif name == "bench":
         call.options = replace(call.options, pattern=_pattern(text))
     elif name == "benchtime":
@@ -215,12 +239,14 @@ def _set(call: Call, name: str, text: str) -> None:
     elif name == "cpu":
         numbers = tuple(_whole("--cpu", part) for part in text.split(","))
         call.options = replace(call.options, cpus=numbers)
-    elif name == "count":
-        call.options = replace(call.options, count=_whole("--count", text))
-    elif name == "processes":
-        call.options = replace(call.options, processes=_whole("--processes", text))
+    elif name == "threshold":
+        call.threshold = _share(text)
+    elif name == "timeout":
+        call.timeout_s = _duration_s("--timeout", text)
+    elif text in ("text", "markdown"):
+        call.format = text
     else:
-        call.options = replace(call.options, seed=_whole("--seed", text))
+        raise UsageError(f"--format: {text!r} is not text or markdown")
 
 
 def _pattern(text: str) -> tuple[str, ...]:
@@ -236,11 +262,25 @@ def _pattern(text: str) -> tuple[str, ...]:
 def _benchtime(options: Options, text: str) -> Options:
     if text.endswith("x"):
         return replace(options, iterations=_whole("--benchtime", text[:-1]))
+    return replace(options, budget_s=_duration_s("--benchtime", text))
+
+
+def _duration_s(name: str, text: str) -> float:
     parts = _DURATION.findall(text)
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
-        raise UsageError(f"--benchtime: {text!r} is no time", hint='for example "1s", "300ms" or "100x"')
-    return replace(options, budget_s=seconds)
+        raise UsageError(f"{name}: {text!r} is no time", hint='for example "1s" or "300ms"')
+    return seconds
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise UsageError(f"--threshold: {text!r} is no share", hint='for example "2%"')
+    return share
 
 
 def _whole(name: str, text: str) -> int:

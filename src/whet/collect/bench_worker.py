@@ -6,7 +6,8 @@ what they print. Which process runs when is for others to say.
 
 Request: `path` of a file of benchmarks (or `statement` and `setup`), `function` to measure or none to
 list them, `pattern` (a list of regular expressions, one for each `/`-separated part of a name),
-`budget_ns`, `iterations`, `memory`, `threads`, `descriptor`.
+`budget_ns`, `iterations`, `memory`, `threads`, `descriptor`, `path_position` of the file's directory in
+sys.path.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from types import ModuleType
 from typing import Any
 
 from whet.collect.bench import B, BenchmarkError, Plan, measure, measure_overhead
-from whet.collect.bench_check import doubts
 from whet.collect.parametrize import combinations
 
 __all__ = ["benchmarks_of", "main", "public_name"]
@@ -46,6 +46,8 @@ def main(request: dict[str, Any]) -> None:
         say("broken", {"error": _explain(error)})
         return
     if not request.get("function"):
+        from whet.collect.bench_check import doubts
+
         for name, function in functions.items():
             say("found", {"function": name, "doubts": doubts(function)})
         return
@@ -62,7 +64,7 @@ def main(request: dict[str, Any]) -> None:
 def _functions(request: dict[str, Any]) -> dict[str, Callable[..., object]]:
     if "statement" in request:
         return {STATEMENT: _statement(request["statement"], request["setup"])}
-    return benchmarks_of(_load(request["path"]))
+    return benchmarks_of(_load(request["path"], request.get("path_position", 0)))
 
 
 def benchmarks_of(module: ModuleType) -> dict[str, Callable[..., object]]:
@@ -92,8 +94,8 @@ def _variants(function: str, call: Callable[..., object]) -> Iterator[tuple[str,
         yield public_name(function) + suffix, partial(call, **chosen) if chosen else call
 
 
-def _load(path: str) -> ModuleType:
-    sys.path.insert(0, os.path.dirname(path))
+def _load(path: str, position: int) -> ModuleType:
+    sys.path.insert(position, os.path.dirname(path))
     name = os.path.splitext(os.path.basename(path))[0]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -7,29 +7,22 @@ of them. One result is put together from `processes` rounds.
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 import random
-import signal
 import statistics
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from whet.analyze.bench.estimate import Certificate, ProcessValue, estimate, process_value
 from whet.collect.bench_worker import public_name
+from whet.driver.bench_process import MAX_HASH_SEED, Answer, Found, Job, ask
 from whet.errors import SourceError
 
-__all__ = ["Found", "Job", "Measured", "Options", "configuration", "find", "list_benchmarks", "measure_all"]
+__all__ = ["Measured", "Options", "configuration", "find", "measure_all"]
 
-Answer = dict[str, Any]
-
-MAX_HASH_SEED = 2**32 - 1
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _BUILT_IN = {"ns/op", "MB/s", "B/op", "allocs/op"}
 
@@ -46,31 +39,6 @@ class Options:
     memory: bool = False
     cpus: tuple[int, ...] = (1,)
     seed: int | None = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """Where benchmarks come from: a file, or a statement with its setup."""
-
-    path: str = ""
-    statement: str | None = None
-    setup: str = ""
-
-    @property
-    def request(self) -> dict[str, object]:
-        """What a worker has to be told of it."""
-        if self.statement is not None:
-            return {"statement": self.statement, "setup": self.setup}
-        return {"path": self.path}
-
-
-@dataclass(frozen=True)
-class Found:
-    """A benchmark function, and why it may not measure what it seems to."""
-
-    job: Job
-    function: str
-    doubts: tuple[str, ...]
 
 
 @dataclass
@@ -115,19 +83,6 @@ def find(paths: Iterable[str]) -> list[Job]:
             raise SourceError(f"{text}: no bench_*.py below it", hint="benchmarks are functions bench_*(b)")
         jobs += [Job(str(p.absolute())) for p in files]
     return list(dict.fromkeys(jobs))
-
-
-def list_benchmarks(job: Job) -> list[Found]:
-    """Ask a process which benchmarks a job holds.
-
-    Raises:
-        SourceError: its file cannot be imported.
-    """
-    answers = list(_ask({**job.request, "function": None}, seed=0))
-    for answer in answers:
-        if answer["kind"] == "broken":
-            raise SourceError(f"{job.path or 'statement'}: {answer['error']}")
-    return [Found(job, answer["function"], tuple(answer["doubts"])) for answer in answers]
 
 
 def measure_all(
@@ -189,7 +144,7 @@ def _take_round(
         "threads": threads,
     }
     try:
-        answers = list(_ask(request, seed=seed))
+        answers = list(ask(request, seed=seed))
     except SourceError as error:
         gathered.setdefault(public_name(which.function), _Gathered()).error = str(error)
         return
@@ -228,35 +183,6 @@ def _measured(job: Job, name: str, one: _Gathered) -> Measured:
     values |= {unit: value for unit, value in metrics.items() if unit in _BUILT_IN}
     shown = [(value, unit) for unit, value in values.items() if unit != "ns/op" or value or not metrics]
     return Measured(job, name, found.iterations, shown, found.certificate)
-
-
-def _ask(request: dict[str, object], *, seed: int) -> Iterator[Answer]:
-    """Start a worker process and yield its answers.
-
-    Raises:
-        SourceError: it ended without a full answer.
-    """
-    ours, theirs = os.pipe()
-    command = [
-        sys.executable,
-        "-m",
-        "whet.collect.bench_worker",
-        json.dumps({**request, "descriptor": theirs}),
-    ]
-    environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
-    with open(ours, encoding="utf-8") as answers:
-        worker = subprocess.Popen(command, env=environment, pass_fds=[theirs], stdin=subprocess.DEVNULL)
-        os.close(theirs)
-        try:
-            yield from (json.loads(line) for line in answers)
-        finally:
-            if sys.exc_info()[0] is not None:
-                worker.kill()
-            worker.wait()
-    if worker.returncode < 0:
-        raise SourceError(f"its process was killed by {signal.Signals(-worker.returncode).name}")
-    if worker.returncode:
-        raise SourceError(f"its process ended with status {worker.returncode}")
 
 
 def _is_hidden(path: Path) -> bool:
