@@ -64,8 +64,8 @@ CHANGE = """async (change) => {
 
 
 @contextmanager
-def serving(command: list[str]) -> Iterator[tuple[str, float]]:
-    """Start a server; yield its address and when the command was started."""
+def serving(command: list[str]) -> Iterator[tuple[str, float, int]]:
+    """Start a server; yield its address, when the command was started, and its process."""
     started = time.perf_counter()
     child = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -75,7 +75,7 @@ def serving(command: list[str]) -> Iterator[tuple[str, float]]:
         for line in child.stderr:
             found = re.search(r"http://\S+", line)
             if found:
-                yield found[0], started
+                yield found[0], started, child.pid
                 break
         else:
             raise SystemExit(f"{' '.join(command)}: no address")
@@ -87,7 +87,7 @@ def serving(command: list[str]) -> Iterator[tuple[str, float]]:
 def measure_whet(browser: Any, path: str) -> dict[str, Any]:
     """Open the UI and go through all steps."""
     command = [sys.executable, "-m", "whet", "prof", "--http", "localhost:0", "-no_browser", path]
-    with serving(command) as (url, started):
+    with serving(command) as (url, started, pid):
         page = browser.new_page(viewport={"width": 1600, "height": 1000}, bypass_csp=True)
         sizes: list[int] = []
         page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
@@ -96,10 +96,23 @@ def measure_whet(browser: Any, path: str) -> dict[str, Any]:
         page.evaluate("report.flame.draw(), report.flame.hit(400, 30).node")
         usable_s = time.perf_counter() - started
         first_bytes = sum(sizes)
-        steps = {name: page.evaluate(CHANGE, change) / 1000 for name, change in STEPS.items()}
+        steps, cpu = {}, {}
+        for name, change in STEPS.items():
+            before = _cpu_s(pid)
+            steps[name] = page.evaluate(CHANGE, change) / 1000
+            cpu[name] = _cpu_s(pid) - before
         heap_bytes = _heap(page)
         page.close()
-    return {"usable_s": usable_s, "first_bytes": first_bytes, "heap_bytes": heap_bytes, "steps_s": steps}
+    return {
+        "usable_s": usable_s, "first_bytes": first_bytes, "heap_bytes": heap_bytes,
+        "steps_s": steps, "cpu_s": cpu,
+    }  # fmt: skip
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has used, all threads together (proc(5): utime, stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _heap(page: Any) -> int:
@@ -114,7 +127,7 @@ def measure_pprof(browser: Any, path: str, port: int) -> dict[str, Any] | None:
         print("no go command on PATH: nothing to compare with")
         return None
     command = ["go", "tool", "pprof", "-no_browser", f"-http=localhost:{port}", path]
-    with serving(command) as (url, started):
+    with serving(command) as (url, started, _):
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         page.set_default_timeout(PPROF_TIMEOUT_MS)
         sizes: list[int] = []
@@ -146,9 +159,13 @@ def tables(whet: list[dict[str, Any]], pprof: list[dict[str, Any]], samples: int
         theirs = statistics.median(f["usable_s"] for f in pprof)
         lines.append(row("go tool pprof -http", pprof, f"{ours / theirs:.3f}"))
     lines += ["", "The heap of whet is that after all views below, pprof's that of the first page.", ""]
-    lines += ["| later view of whet | ms: median (lowest–highest) |", "|---|---|"]
+    lines += [
+        "| later view of whet | ms: median (lowest–highest) | CPU time of the server, ms |",
+        "|---|---|---|",
+    ]
     for name in STEPS:
-        lines.append(f"| {name} | {spread([1000 * f['steps_s'][name] for f in whet], 0)} |")
+        wall, cpu = ([1000 * f[key][name] for f in whet] for key in ("steps_s", "cpu_s"))
+        lines.append(f"| {name} | {spread(wall, 0)} | {spread(cpu, 0)} |")
     return "\n".join(lines)
 
 
@@ -157,6 +174,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small profile, nothing written")
     parser.add_argument("--samples", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-pprof", action="store_true", help="measure whet alone, nothing written")
     options = parser.parse_args()
     samples, rounds = (5000, 2) if options.quick else (options.samples, options.rounds)
 
@@ -170,12 +188,12 @@ def main() -> None:
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
         whet = [measure_whet(browser, path) for _ in range(rounds)]
-        once = measure_pprof(browser, path, 17_871)
+        once = None if options.no_pprof else measure_pprof(browser, path, 17_871)
         browser.close()
     pprof = [] if once is None else [once]
     text = tables(whet, pprof, samples)
     print(text)
-    if not options.quick:
+    if not options.quick and not options.no_pprof:
         save("web_ui", {"machine": machine, "samples": samples, "whet": whet, "pprof": pprof})
         publish("web_ui", f"{text}\n\n{rounds} rounds, pprof once. {machine_line(machine)}")
 

@@ -23,10 +23,11 @@ import numpy.typing as npt
 from whet.analyze.profile.callindex import CallIndex, build_call_index
 from whet.analyze.profile.choice import Choices
 from whet.analyze.profile.config import Config, Defaults
-from whet.analyze.profile.filters import chosen_samples
+from whet.analyze.profile.filters import check_filters, chosen_samples
 from whet.analyze.profile.origin import Origin
 from whet.analyze.profile.peek import no_match
 from whet.analyze.profile.report import Report, prepare
+from whet.analyze.profile.values import choose_sample_index
 from whet.analyze.regexp.pattern import Pattern, compile_pattern
 from whet.driver.sources import SourceReader
 from whet.driver.webstate import VIEWS, WebState, config_words, parse_address, parse_query, without_words
@@ -72,6 +73,9 @@ class WebSession:
         profile: as `load_request` has prepared it.
         title: what the profile is called.
         config: the options of the command line; an address names all that differ from the usual.
+
+    Raises:
+        UsageError: an option does not fit the profile.
     """
 
     def __init__(self, profile: Profile, title: str, config: Config) -> None:
@@ -83,7 +87,8 @@ class WebSession:
         self._reader = SourceReader(config.source_path, config.trim_path)
         self._indexes: OrderedDict[object, tuple[CallIndex, list[str]]] = OrderedDict()
         self._lock = threading.RLock()  # answers are made one at a time: each uses a whole core
-        parse_query(self._first_words, self._config)
+        check_filters(config)
+        choose_sample_index(profile, config.sample_index)
 
     def answer(self, path: str, query: str) -> Answer | None:
         """Answer an address; None where there is nothing under it.

@@ -28,7 +28,7 @@ from whet.analyze.profile.tagfilters import compile_tag_filter, filter_tag_names
 from whet.analyze.regexp.pattern import Pattern, compile_option
 from whet.model.profile import Profile
 
-__all__ = ["apply_filters", "chosen_samples", "has_filters", "matching_strings"]
+__all__ = ["apply_filters", "check_filters", "chosen_samples", "has_filters", "matching_strings"]
 
 _OF_SAMPLES = ("focus", "ignore", "tagfocus", "tagignore")
 _BY_NAME = ("focus", "ignore", "hide", "show")
@@ -59,6 +59,18 @@ class _Matcher:
         self.mapping: Mask = mapping[locations.mapping]
         self.line: Mask = function[locations.line_function]
         self.location: Mask = self.mapping | (count_per_row(self.line, locations.line_start) > 0)
+
+
+def check_filters(config: Config) -> None:
+    """Compile every expression of the options.
+
+    Raises:
+        UsageError: one is malformed; the error names the option.
+    """
+    for name in (*_BY_NAME, "show_from", "prune_from", "tagshow", "taghide"):
+        compile_option(name, getattr(config, name))
+    for name in ("tagfocus", "tagignore"):
+        compile_tag_filter(name, getattr(config, name), {})
 
 
 def has_filters(config: Config) -> bool:
