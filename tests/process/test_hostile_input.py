@@ -72,8 +72,8 @@ def prof(*arguments: str, peak_bytes: int = PEAK_BYTES) -> subprocess.CompletedP
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "prof", *arguments],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, preexec_fn=bounded,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="surrogateescape",
+        preexec_fn=bounded, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     *_, peak_kib = done.stdout.split() or ["0"]
     assert 0 < int(peak_kib) << 10 < peak_bytes, done.stderr

@@ -8,6 +8,7 @@ import io
 import json
 import marshal
 import pstats
+import struct
 
 import pytest
 
@@ -31,6 +32,7 @@ def share(profile, function, index=-1):
     [
         "py_spy.collapsed.txt", "py_spy.speedscope.json", "austin_wall.txt", "austin_wall.mojo",
         "cpython315.collapsed.txt", "cpython315.gecko.json", "cpython315.pstats", "cpython315.jsonl",
+        "cpython315.capture",
     ],
 )  # fmt: skip
 def test_real_profile_of_the_known_program_has_the_known_shares(name):
@@ -45,6 +47,48 @@ def test_mojo_says_what_austin_text_says(mode):
     binary, text = read(f"austin_{mode}.mojo"), read(f"austin_{mode}.txt")
     column = [kind for kind, _ in binary.sample_type_names()].index("wall")
     assert flat_cum(binary, column) == flat_cum(text)
+
+
+def test_binary_capture_says_what_cpython_replays():
+    capture, replayed = read("cpython315.capture"), read("cpython315.capture.txt")
+    assert capture.samples.values[:, 0].sum() == replayed.samples.values.sum()
+    # Collapsed stacks have only the last part of a file's path, so modules of one name are one.
+    ours, theirs = (by_name(flat_cum(profile)[1]) for profile in (capture, replayed))
+    assert ours.pop("<module>") >= theirs.pop("<module>")
+    assert ours == theirs
+    assert by_name(flat_cum(capture)[0]) == by_name(flat_cum(replayed)[0])
+
+
+def test_binary_capture_packed_with_zstd_says_the_same():
+    try:
+        from compression.zstd import compress
+    except ImportError:
+        compress = pytest.importorskip("zstandard", reason="neither Python 3.14 nor zstandard").compress
+    plain = (DATA / "cpython315.capture").read_bytes()
+    strings_at, frames_at = struct.unpack_from("<QQ", plain, 40)
+    records = compress(plain[64:strings_at])
+    moved = len(records) - (strings_at - 64)
+    header = plain[:40] + struct.pack("<QQI", strings_at + moved, frames_at + moved, 1) + plain[60:64]
+    footer = plain[-32:-24] + struct.pack("<Q", len(plain) + moved) + plain[-16:]
+    packed = header + records + plain[strings_at:-32] + footer
+    assert sniff.decode(packed) == sniff.decode(plain)
+    damaged = bytearray(packed)
+    damaged[70] ^= 0xFF
+    with pytest.raises(FormatError, match="zstd"):
+        sniff.decode(bytes(damaged))
+
+
+def test_frames_that_cpython_makes_up_have_no_place():
+    records = [
+        {"type": "meta", "sample_interval_usec": 1000},
+        {"type": "string_table", "strings": [{"str_id": 0, "value": "<GC>"}, {"str_id": 1, "value": "~"}]},
+        {"type": "frame_table", "frames": [
+            {"frame_id": 0, "path_str_id": 1, "func_str_id": 0, "line": -1, "col": None}]},
+        {"type": "agg", "entries": [{"frame_id": 0, "self": 2, "cumulative": 2}]},
+        {"type": "end"},
+    ]  # fmt: skip
+    text = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records)
+    assert flat_cum(sniff.decode(text.encode()))[0] == {("<GC>", ""): 2}
 
 
 def test_exports_of_memray_agree():

@@ -97,9 +97,11 @@ def _record(tables: _Tables, record: dict[str, Any], number: int) -> None:
             )
             if path is None or name is None:
                 fail_at_line(number, "a frame refers to an unknown string")
+            # Frames that the sampler makes up have line -1.
             line, column = (
-                as_integer(entry.get(key, 0), f"{where}: {key}", low=0) for key in ("line", "col")
+                max(as_integer(entry.get(key) or 0, f"{where}: {key}"), 0) for key in ("line", "col")
             )
+            path = "" if path == "~" else path
             tables.frames[_id(entry, "frame_id", where)] = (name, path, line, column)
     elif kind == "agg":
         for entry in _entries(record, "entries", where):
