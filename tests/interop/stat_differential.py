@@ -8,12 +8,14 @@ warnings with their cells.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-from interop.benchstat_oracle import run_benchstat, run_whet_stat
+from interop.benchstat_oracle import VERSION, run_benchstat, run_whet_stat
 from interop.generated_results import random_case
 
 # How benchstat says that nothing was computed; whet's words differ.
@@ -49,11 +51,13 @@ def main() -> int:
         "--default", action="store_true", help="without --compat=benchstat, on values without ties"
     )
     parser.add_argument("--show", type=int, default=3, help="how many differences to print in full")
+    parser.add_argument("--save", help="a JSON file to write a summary to")
     given = parser.parse_args()
-    failures = 0
+    failures, flags = 0, Counter[str]()
     with tempfile.TemporaryDirectory() as name:
         for case in range(given.seed, given.seed + given.cases):
             arguments = random_case(case, Path(name), plain=given.default)
+            flags.update({a.split("=")[0].lstrip("-") for a in arguments if a[:1] == "-"} or {"none"})
             try:
                 found = explain(arguments, Path(name), compat=not given.default)
             except Exception as error:
@@ -63,6 +67,16 @@ def main() -> int:
                 print(f"case {case}: {' '.join(arguments)}", flush=True)
                 if failures <= given.show:
                     print(found, flush=True)
+    if given.save:
+        summary = {
+            "oracle": f"golang.org/x/perf/cmd/benchstat@{VERSION}",
+            "options": "none; values without ties" if given.default else "--compat=benchstat",
+            "cases": given.cases,
+            "seeds": [given.seed, given.seed + given.cases - 1],
+            "differ": failures,
+            "flags": dict(sorted(flags.items())),
+        }
+        Path(given.save).write_text(json.dumps(summary, indent=1) + "\n")
     print(f"{given.cases} cases from {given.seed}, {failures} differ")
     return min(failures, 1)
 

@@ -1,11 +1,14 @@
 """`whet stat`: compare files of benchmark results.
 
 Options are benchstat's by their own names, with one dash or two, and may stand anywhere. Exit
-status 2 means that something could not be read or that measurements were lost.
+status 1 means a change for the worse beyond --threshold; 2 that something could not be read or
+that measurements were lost.
 """
 
 from __future__ import annotations
 
+from whet.analyze.stat.correction import Correction
+from whet.analyze.stat.details import SORTS
 from whet.cli.streams import Streams
 from whet.driver.stat import FORMATS, Request, compare_results
 from whet.errors import UsageError
@@ -13,6 +16,7 @@ from whet.formats.numbers import parse_float
 
 __all__ = ["HELP", "main", "parse"]
 
+REGRESSION_STATUS = 1
 LOST_STATUS = 2
 MOST_PROBLEMS = 50
 
@@ -30,12 +34,19 @@ FILE may be label=path; - is standard input. Options take one dash or two.
   -filter QUERY      use only benchmarks and units that match (default: *)
   -alpha A           call a change significant if p < A (default: 0.05)
   -confidence L      of intervals (default: 0.95)
-  -format FORMAT     text, csv
+  -format FORMAT     text, csv, markdown, json or html
+  -details           below the text: ratios with intervals, what could be seen, doubts
+  -sort KEY          rows by name, delta, p, old or new; -KEY is the other way round
+  -correction C      correct p for the number of comparisons: holm or bh (default: none)
+  -threshold P%      exit with status 1 if something got worse by P % or more
   --compat=benchstat byte for byte what benchstat prints, with its defects
+
+docs/stat.md tells where this differs from benchstat, and why.
 """
 
 _TEXTS = ("table", "row", "col", "ignore", "filter")
 _LEVELS = ("alpha", "confidence")
+_CHOICES = ("format", "compat", "sort", "correction", "threshold")
 
 
 def main(argv: list[str], streams: Streams) -> int:
@@ -53,12 +64,16 @@ def main(argv: list[str], streams: Streams) -> int:
         streams.write(piece)
     for warning in outcome.warnings:
         streams.talk(warning)
+    for note in outcome.notes:
+        streams.talk(note)
+    for regression in outcome.regressions:
+        streams.talk(f"regression: {regression}")
     if outcome.nothing:
         raise UsageError(outcome.nothing, hint="whet stat --help tells what files may hold")
     if outcome.lost:
         streams.talk(f"whet: error: {outcome.lost} lines or values could not be used")
         return LOST_STATUS
-    return 0
+    return REGRESSION_STATUS if outcome.regressions else 0
 
 
 def parse(argv: list[str]) -> Request | None:
@@ -86,7 +101,10 @@ def parse(argv: list[str]) -> Request | None:
 
 
 def _option(request: Request, name: str, value: str | None, words: list[str]) -> None:
-    if name not in (*_TEXTS, *_LEVELS, "format", "compat"):
+    if name == "details":
+        request.details = True
+        return
+    if name not in (*_TEXTS, *_LEVELS, *_CHOICES):
         raise UsageError(f"unknown option -{name}", hint="whet stat --help lists the options")
     if value is None:
         if not words:
@@ -96,14 +114,36 @@ def _option(request: Request, name: str, value: str | None, words: list[str]) ->
         setattr(request, name, value)
     elif name in _LEVELS:
         setattr(request, name, _level(name, value))
-    elif name == "format":
-        if value not in FORMATS:
-            raise UsageError(f"unknown format {value!r}", hint=f"one of {', '.join(FORMATS)}")
-        request.format = value
+    elif name == "threshold":
+        request.threshold = _percentage(value)
     else:
-        if value != "benchstat":
-            raise UsageError(f"--compat={value} is unknown", hint="--compat=benchstat is the only one")
+        _choose(request, name, value)
+
+
+def _choose(request: Request, name: str, value: str) -> None:
+    key = value.removeprefix("-") if name == "sort" else value
+    corrections = [c.value for c in Correction]
+    known = {"format": FORMATS, "sort": SORTS, "correction": corrections, "compat": ("benchstat",)}[name]
+    if key not in known:
+        raise UsageError(f"unknown value {value!r} for -{name}", hint=f"one of {', '.join(known)}")
+    if name == "format":
+        request.format = key
+    elif name == "sort":
+        request.sort, request.reverse = key, key != value
+    elif name == "correction":
+        request.correction = Correction(key)
+    else:
         request.compat = True
+
+
+def _percentage(value: str) -> float:
+    try:
+        share = parse_float(value.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1e6:
+        raise UsageError(f"-threshold {value!r} is not a percentage", hint="-threshold 5%")
+    return share
 
 
 def _level(name: str, value: str) -> float:

@@ -5,12 +5,15 @@ Prints nothing; the exit status for CI is decided here, by `Outcome`.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from whet.analyze.stat.collect_cells import Cells, Labelled, View, collect_cells
+from whet.analyze.stat.correction import Correction
+from whet.analyze.stat.details import correct, find_regressions, sort_rows
 from whet.analyze.stat.filter import all_of, parse_filter
 from whet.analyze.stat.projection import Projections
 from whet.analyze.stat.table import Levels, Tables, build_tables
@@ -21,7 +24,7 @@ from whet.model.result import Problem, Results, UnitMetadata
 
 __all__ = ["FORMATS", "Outcome", "Request", "compare_results"]
 
-FORMATS = ("text", "csv")
+FORMATS = ("text", "csv", "markdown", "json", "html")
 
 
 @dataclass(slots=True)
@@ -30,6 +33,10 @@ class Request:
 
     Attributes:
         inputs: paths, `label=path`, or `-` for standard input.
+        correction: of p-values for the number of comparisons.
+        sort: what rows are sorted by, '' to leave them in order; `reverse` turns it round.
+        threshold: the smallest relative change for the worse that fails; None to fail never.
+        details: whether text has ratios with intervals and the like below the tables.
         compat: whether p-values, units of zeros and cell names are benchstat's, right or wrong.
     """
 
@@ -42,6 +49,11 @@ class Request:
     alpha: float = 0.05
     confidence: float = 0.95
     format: str = "text"
+    correction: Correction = Correction.NONE
+    sort: str = ""
+    reverse: bool = False
+    threshold: float | None = None
+    details: bool = False
     compat: bool = False
 
 
@@ -54,12 +66,16 @@ class Outcome:
         problems: of the inputs.
         warnings: that go beside the report; complete when all pieces were taken.
         nothing: why there is no table, '' if there is one.
+        notes: about how the report was made.
+        regressions: changes for the worse that fail, as text.
     """
 
     pieces: Iterable[str]
     problems: list[Problem]
     warnings: list[str]
     nothing: str = ""
+    notes: list[str] = field(default_factory=list)
+    regressions: list[str] = field(default_factory=list)
 
     @property
     def lost(self) -> int:
@@ -80,9 +96,38 @@ def compare_results(request: Request) -> Outcome:
     cells = collect_cells(inputs, view)
     levels = Levels(request.alpha, request.confidence, Mode.BENCHSTAT if request.compat else Mode.EXACT)
     tables = build_tables(cells, view, levels, units)
+    notes = _adjust(tables, request)
+    regressions = _regressions(tables, request, notes)
     pieces, warnings = _render(tables, request)
     problems = [problem for one in inputs for problem in one.results.problems]
-    return Outcome(pieces, problems, warnings, _why_nothing(inputs, cells, request))
+    nothing = _why_nothing(inputs, cells, request)
+    return Outcome(pieces, problems, warnings, nothing, notes, regressions)
+
+
+def _adjust(tables: Tables, request: Request) -> list[str]:
+    """Correct p-values and sort rows; return what must be said about that."""
+    notes = []
+    if request.correction is not Correction.NONE:
+        count = correct(tables, request.correction)
+        notes.append(f"whet: p-values are corrected for {count} comparisons ({request.correction.value})")
+    if request.sort:
+        sort_rows(tables, request.sort, reverse=request.reverse)
+    return notes
+
+
+def _regressions(tables: Tables, request: Request, notes: list[str]) -> list[str]:
+    if request.threshold is None:
+        return []
+    found, unknown = find_regressions(tables, request.threshold)
+    notes += [
+        f"whet: {unit} is not judged: nobody said what is better; add the line: Unit {unit} better=lower"
+        for unit in unknown
+    ]
+    return [f"{r.row}: {r.unit} {_size(r.change)} in {r.column}" for r in found]
+
+
+def _size(change: float) -> str:
+    return "is no longer 0" if change == math.inf else f"{100 * change:+.2f}%"
 
 
 def _view(request: Request) -> View:
@@ -152,6 +197,30 @@ def _render(tables: Tables, request: Request) -> tuple[Iterable[str], list[str]]
 
         writer = CsvWriter(tables)
         return (f"{line}\n" for line in writer.lines()), writer.warnings
+    if request.format == "text":
+        return _text(tables, request), []
+    from whet.analyze.stat.details import find_details
+
+    details = find_details(tables)
+    if request.format == "json":
+        from whet.render.stat.json import render_json
+
+        return [render_json(tables, details)], []
+    if request.format == "html":
+        from whet.render.stat.html import render_html
+
+        return render_html(tables, details), []
+    from whet.render.stat.markdown import render_markdown
+
+    return (f"{line}\n" for line in render_markdown(tables, details)), []
+
+
+def _text(tables: Tables, request: Request) -> Iterator[str]:
     from whet.render.stat.text import render_text
 
-    return (f"{line}\n" for line in render_text(tables)), []
+    yield from (f"{line}\n" for line in render_text(tables))
+    if request.details:
+        from whet.analyze.stat.details import find_details
+        from whet.render.stat.details import render_details
+
+        yield from (f"{line}\n" for line in render_details(tables, find_details(tables)))

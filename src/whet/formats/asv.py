@@ -17,7 +17,6 @@ from whet.model.result import Configuration, Result, Results, ResultsBuilder
 __all__ = ["decode"]
 
 _UNITS = {"time": "sec/op", "timeraw": "sec/op", "mem": "B", "peakmem": "peak-B", "track": "tracked"}
-_SHOWN = ("python", "env_name")
 
 
 def decode(document: dict[str, Any], source: str) -> Results:
@@ -28,7 +27,8 @@ def decode(document: dict[str, Any], source: str) -> Results:
     """
     builder = ResultsBuilder(source)
     columns = as_list(document["result_columns"], "result_columns")
-    configuration = configuration_of(document, _SHOWN)
+    # Not the environment: comparing two of them is what people do.
+    configuration = configuration_of(as_object(document.get("params") or {}, "params"), ("machine",))
     for number, (name, row) in enumerate(as_object(document["results"], "results").items()):
         cells = dict(zip(columns, as_list(row, f"row of {name}"), strict=False))
         _add(builder, benchmark_name(name, number), cells, configuration)

@@ -15,7 +15,8 @@ from whet.model.result import Configuration, Result, Results, ResultsBuilder
 
 __all__ = ["decode"]
 
-_SHOWN = ("python_version", "python_implementation", "system", "machine")
+# Not the version of Python: comparing two of them is what people do.
+_SHOWN = ("system", "machine")
 
 
 def decode(document: dict[str, Any], source: str) -> Results:

@@ -15,7 +15,7 @@ from whet.analyze.stat.correction import Correction, corrected
 from whet.analyze.stat.doubts import Doubts, find_doubts
 from whet.analyze.stat.power import detectable_changes
 from whet.analyze.stat.ratio import ratio_intervals
-from whet.analyze.stat.table import ALL_EQUAL, Tables
+from whet.analyze.stat.table import ALL_EQUAL, Table, Tables
 
 __all__ = ["SORTS", "Details", "Regression", "correct", "find_details", "find_regressions", "sort_rows"]
 
@@ -131,9 +131,7 @@ def _change(tables: Tables, cell: int) -> float:
     return math.nan if old == 0 else new / old - 1
 
 
-def find_regressions(
-    tables: Tables, threshold: float, directions: dict[str, int]
-) -> tuple[list[Regression], list[str]]:
+def find_regressions(tables: Tables, threshold: float) -> tuple[list[Regression], list[str]]:
     """Find significant changes for the worse by at least a threshold (0.05 is 5 %).
 
     A change from zero, which has no size, counts if it is for the worse.
@@ -144,21 +142,32 @@ def find_regressions(
     found: list[Regression] = []
     unknown: dict[str, None] = {}
     for table in tables.tables:
-        direction = directions.get(table.unit, 0)
-        for name, cells in zip(table.rows, table.cells.tolist(), strict=True):
-            for column, cell in enumerate(cells):
-                if cell < 0 or tables.baseline[cell] < 0 or tables.p[cell] > tables.alpha[cell]:
-                    continue
-                old, new = (float(tables.summaries.center[c]) for c in (tables.baseline[cell], cell))
-                if old == new:
-                    continue
-                if direction == 0:
-                    unknown[table.unit] = None
-                elif (old - new) * direction > 0:
-                    change = abs(_change(tables, cell))
-                    if math.isnan(change) or change >= threshold:
-                        label = " ".join(filter(None, table.columns[column]))
-                        size = math.inf if math.isnan(change) else math.copysign(change, new - old)
-                        found.append(Regression(name, table.unit, label, size, float(tables.p[cell])))
-    found.sort(key=lambda r: -abs(r.change))
+        for row, column in np.argwhere(_significant(tables, table)).tolist():
+            cell = int(table.cells[row, column])
+            change = _change(tables, cell)
+            if table.direction == 0:
+                unknown[table.unit] = None
+            elif _is_worse(tables, table, cell) and (math.isnan(change) or abs(change) >= threshold):
+                label = " ".join(filter(None, table.columns[column]))
+                size = math.inf if math.isnan(change) else change
+                found.append(Regression(table.rows[row], table.unit, label, size, float(tables.p[cell])))
+    found.sort(key=lambda regression: -abs(regression.change))
     return found, list(unknown)
+
+
+def _significant(tables: Tables, table: Table) -> npt.NDArray[np.bool_]:
+    """Flag the places of a table's cells that differ from their baseline."""
+    cells, center = table.cells, tables.summaries.center
+    base = tables.baseline[cells]
+    differs: npt.NDArray[np.bool_] = (
+        (cells >= 0)
+        & (base >= 0)
+        & (tables.p[cells] <= tables.alpha[cells])
+        & (center[cells] != center[base])
+    )
+    return differs
+
+
+def _is_worse(tables: Tables, table: Table, cell: int) -> bool:
+    old, new = (float(tables.summaries.center[c]) for c in (tables.baseline[cell], cell))
+    return (new - old) * table.direction < 0

@@ -2,8 +2,9 @@
 
 With the spread of the logarithms of both sides, a change of that size is found with a chance of 80 %:
 the usual reckoning for two means with Student's t, widened by the Mann-Whitney test's efficiency
-of 3/pi on normal values (J. L. Hodges and E. L. Lehmann, Ann. Math. Stat. 27, 1956). Where not
-even complete separation would be significant, nothing could have been seen: infinity.
+of 3/pi on normal values (J. L. Hodges and E. L. Lehmann, Ann. Math. Stat. 27, 1956), at the level
+that the test can attain with so many values. Where not even complete separation would be
+significant, nothing could have been seen: infinity.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from whet.analyze.distributions import normal_quantile, student_quantile
 from whet.analyze.stat.measurements import Measurements
+from whet.analyze.stat.utest import untied_cumulative
 
 __all__ = ["POWER", "detectable_changes"]
 
@@ -23,6 +25,7 @@ I64 = npt.NDArray[np.int64]
 
 POWER = 0.8
 _EFFICIENCY = 3 / math.pi
+_MOST_EXACT = 50
 
 
 def detectable_changes(measurements: Measurements, old: I64, new: I64, alpha: float) -> F64:
@@ -41,22 +44,26 @@ def detectable_changes(measurements: Measurements, old: I64, new: I64, alpha: fl
         cells = np.repeat(np.arange(count), sizes)
         means = np.bincount(cells, logs, minlength=count) / sizes
         squares = np.bincount(cells, (logs - means[cells]) ** 2, minlength=count)
-    n1, n2 = sizes[old].astype(np.float64), sizes[new].astype(np.float64)
-    degrees = n1 + n2 - 2
     result = np.full(len(old), math.inf)
-    possible = np.array([_smallest_p(a, b) <= alpha for a, b in zip(n1, n2, strict=True)], np.bool_)
-    possible &= (degrees > 0) & (0 < alpha < 1)
-    if possible.any():
-        a, b = old[possible], new[possible]
-        spread = np.sqrt((squares[a] + squares[b]) / degrees[possible])
-        quantile = student_quantile(1 - alpha / 2, degrees[possible]) + normal_quantile(POWER)
-        root = np.sqrt((1 / n1[possible] + 1 / n2[possible]) / _EFFICIENCY)
-        result[possible] = np.expm1(quantile * spread * root)
+    shapes = np.stack([sizes[old], sizes[new]], axis=1)
+    for n1, n2 in np.unique(shapes, axis=0).tolist():
+        level = _attained(n1, n2, alpha)
+        pairs = np.flatnonzero((shapes == (n1, n2)).all(axis=1))
+        if 0 < level < 1 and n1 + n2 > 2:
+            spread = np.sqrt((squares[old[pairs]] + squares[new[pairs]]) / (n1 + n2 - 2))
+            degrees = np.array([n1 + n2 - 2.0])
+            quantile = float(student_quantile(1 - level / 2, degrees)[0]) + normal_quantile(POWER)
+            root = math.sqrt((1 / n1 + 1 / n2) / _EFFICIENCY)
+            result[pairs] = np.expm1(quantile * root * spread)
     lowest = measurements.ordered[measurements.start[:-1]] if count else np.empty(0)
     positive = lowest > 0
     return np.where(positive[old] & positive[new], result, math.nan)
 
 
-def _smallest_p(n1: float, n2: float) -> float:
-    """Return p of complete separation."""
-    return 2 / math.comb(int(n1 + n2), int(n1)) if n1 + n2 < 200 else 0.0
+def _attained(n1: int, n2: int, alpha: float) -> float:
+    """Return the largest p of the test that is not above its level; 0 if there is none."""
+    if max(n1, n2) > _MOST_EXACT:
+        return alpha
+    p = 2 * untied_cumulative(n1, n2)
+    at = int(np.searchsorted(p, alpha, side="right"))
+    return float(p[at - 1]) if at else 0.0

@@ -67,6 +67,7 @@ class Table:
         heading: (key, value) of its configuration.
         unit: of its values, tidied.
         exact: whether its values have no distribution.
+        direction: 1 where higher is better, -1 where lower is, 0 where nobody knows.
         rows: the names of its rows.
         columns: the values of each column's keys.
         keys: the names of these keys.
@@ -77,6 +78,7 @@ class Table:
     heading: list[tuple[str, str]]
     unit: str
     exact: bool
+    direction: int
     rows: list[str]
     columns: list[tuple[str, ...]]
     keys: list[str]
@@ -158,6 +160,7 @@ def _table(key: Key, places: dict[tuple[Key, Key], int], view: View, units: Unit
         ],
         unit=unit,
         exact=units.is_exact(unit),
+        direction=units.direction(unit),
         rows=[view.row.text(row) for row in rows],
         columns=[tuple(view.column.value(column, f) for f in fields) for column in columns],
         keys=[f.name for f in fields],
