@@ -41,11 +41,14 @@ bool may_be_simplified(std::string_view name) {
 
 Digest::Digest(Profile &&profile) : profile_(std::move(profile)) {
     const Locations &l = profile_.locations;
-    Column<std::uint64_t> ids;
-    ids.reserve(l.size());
-    for (std::uint64_t id : l.id) {
-        ids.push_back(id);
-        rows_.add(ids);
+    largest_id_ = l.size() ? *std::max_element(l.id.begin(), l.id.end()) : 0;
+    if (has_large_ids()) {
+        Column<std::uint64_t> ids;
+        ids.reserve(l.size());
+        for (std::uint64_t id : l.id) {
+            ids.push_back(id);
+            rows_.add(ids);
+        }
     }
     for (std::size_t row = 0; row < l.size() && !has_inlines_; ++row)
         has_inlines_ = l.line_start[row + 1] - l.line_start[row] > 1;
@@ -196,6 +199,8 @@ class NodeSums::SampleReader {
     }
 
     std::int32_t rare_frame(std::uint64_t id) const {
+        if (!digest_.has_large_ids())
+            return no_frame;
         const std::int32_t row = digest_.location(id);
         return row < 0 ? no_frame : ~row;
     }
@@ -244,10 +249,9 @@ void NodeSums::group(std::size_t source, NodeIndex &index) {
             slots.node.push_back(index.of_bare(l.mapping[row]));
         slots.start.push_back(static_cast<std::int64_t>(slots.node.size()));
     }
-    const std::uint64_t largest = l.size() ? *std::max_element(l.id.begin(), l.id.end()) : 0;
-    if (largest >= 4 * l.size() + 1024)
+    if (digest.has_large_ids())
         return;
-    slots.by_id.resize(static_cast<std::size_t>(largest) + 1);
+    slots.by_id.resize(static_cast<std::size_t>(digest.largest_id()) + 1);
     std::fill(slots.by_id.begin(), slots.by_id.end(), no_frame);
     for (std::size_t row = 0; row < l.size(); ++row) {
         const std::int64_t first = slots.start[row], count = slots.start[row + 1] - first;

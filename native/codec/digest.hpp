@@ -34,12 +34,17 @@ class Digest {
     // Is there a function that has a linker's name only?
     bool has_nameless() const;
 
-    // Return the row of a location, -1 where there is none of this id.
+    // Are ids of locations so large that a table of them would be mostly empty?
+    bool has_large_ids() const { return largest_id_ >= 4 * profile_.locations.size() + 1024; }
+    std::uint64_t largest_id() const { return largest_id_; }
+
+    // Where ids are large: return the row of a location, -1 where there is none of this id.
     std::int32_t location(std::uint64_t id) const { return rows_.find(profile_.locations.id, id); }
 
   private:
     Profile profile_;
-    IdIndex rows_;
+    std::uint64_t largest_id_ = 0;
+    IdIndex rows_; // where ids are large
     bool has_inlines_ = false;
 };
 

@@ -199,9 +199,10 @@ void encode_pprof(const nb::dict &columns, nb::object write) {
 // A profile that is only decoded to be written again: nothing of it becomes an array.
 class PprofCopy {
   public:
-    void feed(nb::bytes block) { ::feed(decoder_, block); }
+    void feed(nb::bytes block) { ::feed(*decoder_, block); }
     void finish() {
-        digest_ = guarded([&] { return std::make_unique<Digest>(decoder_.finish()); });
+        const auto done = std::exchange(decoder_, std::make_unique<Decoder>());
+        digest_ = guarded([&] { return std::make_unique<Digest>(done->finish()); });
     }
     nb::dict facts() const { return facts_of(whole()); }
     void encode(nb::object write) const { encode_to(view(whole().profile()), write); }
@@ -213,7 +214,7 @@ class PprofCopy {
         return *digest_;
     }
 
-    Decoder decoder_;
+    std::unique_ptr<Decoder> decoder_ = std::make_unique<Decoder>();
     std::unique_ptr<Digest> digest_;
 };
 

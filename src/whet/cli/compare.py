@@ -81,7 +81,7 @@ def main(argv: list[str], streams: Streams) -> int:
     for warning in outcome.warnings:
         streams.talk(warning)
     if call.config.output:
-        write_output(call.config.output, b"".join(outcome.pieces))
+        write_output(call.config.output, outcome.pieces)
     else:
         for piece in outcome.pieces:
             streams.write_bytes(piece)

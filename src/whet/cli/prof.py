@@ -83,7 +83,7 @@ def main(argv: list[str], streams: Streams) -> int:
         streams.talk(f"Showing {show(viewer, b''.join(output.pieces))}")
     elif call.config.output:
         streams.talk(f"Generating report in {call.config.output}")
-        write_output(call.config.output, b"".join(output.pieces))
+        write_output(call.config.output, output.pieces)
     elif output.binary and streams.out_is_terminal():
         raise UsageError("the report is binary and would go to the terminal", hint="use -o FILE")
     else:
@@ -124,7 +124,7 @@ def _html(call: Call, streams: Streams) -> int:
     page, warnings = make_html(loaded.profile, call.request.sources, call.config, view=call.view)
     for warning in (*call.notes, *loaded.warnings, *warnings):
         streams.talk(warning)
-    write_output(call.html, page)
+    write_output(call.html, [page])
     streams.talk(f"Generating report in {call.html}")
     return 0
 

@@ -114,7 +114,7 @@ def _show(reply: Reply, streams: Streams, *, page: bool) -> None:
         streams.talk(message)
     if reply.output:
         streams.talk(f"Generating report in {reply.output}")
-        write_output(reply.output, b"".join(reply.pieces))
+        write_output(reply.output, reply.pieces)
     elif reply.pipe:
         streams.flush()
         _pipe(reply, reply.pipe)

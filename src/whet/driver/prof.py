@@ -107,7 +107,7 @@ def _quick_copy(source: str, config: Config) -> Output | None:
         copy = copy_profile(source)
     except (OSError, WhetError):
         return None
-    return None if copy is None else Output([copy], [], binary=True)
+    return None if copy is None else Output(copy, [], binary=True)
 
 
 def _quick_top(request: Request, command: str, config: Config) -> Output | None:

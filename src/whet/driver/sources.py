@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from whet.analyze.profile.paths import trimmed_path
 from whet.errors import FormatError, SourceError
@@ -136,8 +136,8 @@ def digest_profile(source: str) -> Digest:
         return digest_stream(file)
 
 
-def copy_profile(source: str) -> bytes | None:
-    """Read a pprof file and pack it again; None where loading it would change it.
+def copy_profile(source: str) -> list[bytes] | None:
+    """Read a pprof file and pack it again, in pieces; None where loading it would change it.
 
     Raises as `digest_profile` does.
     """
@@ -181,15 +181,16 @@ def _source_error(path: str, error: OSError) -> SourceError:
     return SourceError(f"{path}: {(error.strerror or str(error)).lower()}", hint=hint)
 
 
-def write_output(path: str, data: bytes) -> None:
-    """Write a report to a file named by the user.
+def write_output(path: str, pieces: Iterable[bytes]) -> None:
+    """Write a report to a file named by the user, once all of it is made.
 
     Raises:
         SourceError: it cannot be written.
     """
+    made = list(pieces)
     try:
         with open(path, "wb") as file:
-            file.write(data)
+            file.writelines(made)
     except OSError as error:
         raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 

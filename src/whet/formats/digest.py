@@ -34,8 +34,8 @@ def digest_stream(stream: BinaryIO, *, source: str | None = None) -> Digest:
         raise
 
 
-def packed_copy(stream: BinaryIO, *, wanted: Callable[[dict[str, Any]], bool]) -> bytes | None:
-    """Decode a profile and encode it again as it is, packed: what `formats.pprof` does, without NumPy.
+def packed_copy(stream: BinaryIO, *, wanted: Callable[[dict[str, Any]], bool]) -> list[bytes] | None:
+    """Decode a profile and encode it again as it is, packed, in pieces; `formats.pprof` without NumPy.
 
     Returns None where nothing is compiled, and where the facts of the profile (see
     `kernels.reference.Digest.facts`) are not `wanted`.

@@ -57,10 +57,10 @@ class Packer:
         """Pack a block."""
         self._pieces.append(self._packer.compress(block))
 
-    def finish(self) -> bytes:
-        """Return everything."""
+    def finish(self) -> list[bytes]:
+        """Return everything, in pieces."""
         self._pieces.append(self._packer.flush())
-        return b"".join(self._pieces)
+        return self._pieces
 
 
 def unpacked_blocks(stream: BinaryIO) -> Iterator[bytes]:

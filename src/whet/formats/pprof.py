@@ -89,7 +89,7 @@ def encode(profile: Profile, *, compress: bool = True) -> bytes:
     pieces: list[bytes] = []
     packer = Packer() if compress else None
     kernels.write_pprof(_columns(profile), packer.write if packer else pieces.append)
-    return packer.finish() if packer else b"".join(pieces)
+    return b"".join(packer.finish() if packer else pieces)
 
 
 def _columns(record: Any, prefix: str = "") -> dict[str, Any]:
