@@ -1,4 +1,4 @@
-"""Write seed inputs for the fuzz targets: small profiles that use every field of profile.proto, and gzip.
+"""Write seed inputs for the fuzz targets: profiles with every field of profile.proto, gzip, collapsed stacks.
 
 Profiles are hand-encoded on purpose, so that the seeds do not depend on the encoder under test.
 
@@ -97,10 +97,19 @@ def packed_seeds() -> dict[str, bytes]:
     return found
 
 
+def folded_seeds() -> dict[str, bytes]:
+    """Return collapsed stacks of every kind of line, by name."""
+    return {
+        "plain": b"main;parse;read 3\nmain;parse 4\nmain;parse;read -1\n",
+        "places": b"f (a.py:1);g (b (2).py:30) 7\n# a comment\n\nf (a.py:01) +2\r\n",
+        "odd": b";;a;; 1\n5\nx )(y:1) 2 \t\n(a:1);f (:9) 1\na 9223372036854775807\na 1",
+    }
+
+
 def main() -> None:
     """Write the seeds into the folder named on the command line."""
     folder = Path(sys.argv[1])
-    for kind, made in (("pprof", seeds()), ("gunzip", packed_seeds())):
+    for kind, made in (("pprof", seeds()), ("gunzip", packed_seeds()), ("folded", folded_seeds())):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for name, data in made.items():
             (folder / kind / name).write_bytes(data)
