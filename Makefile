@@ -52,7 +52,7 @@ bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, r
 	$(BIN)/python benchmarks/compare_errors.py $(BENCH)
 	$(BIN)/python benchmarks/stat_speed.py $(BENCH)
 
-fuzz: $(STAMP)  ## fuzz the codec under sanitizers for a minute
+fuzz: $(STAMP)  ## fuzz the codec under sanitizers, a minute for each target
 	$(MAKE) -C fuzz run
 
 clean:  ## remove everything that was made here

@@ -16,7 +16,7 @@ from whet.driver.sources import (
     load_profiles,
     merge_profile,
 )
-from whet.errors import SourceError, UsageError, WhetError
+from whet.errors import UsageError, WhetError
 from whet.records import Record, fresh
 
 TYPE_CHECKING = False
@@ -281,7 +281,7 @@ def _each(
 
 def _failure(source: str, error: WhetError) -> str:
     text = str(error)
-    return text if isinstance(error, SourceError) and text.startswith(source) else f"{source}: {text}"
+    return text if text.startswith(f"{source}:") else f"{source}: {text}"
 
 
 def _with_comment(profile: Profile, comment: str) -> Profile:

@@ -62,6 +62,7 @@ def read_results(stream: BinaryIO, source: str, units: UnitMetadata) -> Results:
             return _json(data, source)
     except FormatError as error:
         error.source = error.source or source
+        error.hint = error.hint or "docs/stat.md lists the formats that whet stat reads"
         raise
     return gobench.read(stream, source, units, head=head)
 

@@ -55,6 +55,7 @@ class Regression:
     p: float
 
 
+@np.errstate(all="ignore")  # numbers follow IEEE 754, as Go's do
 def find_details(tables: Tables) -> Details:
     """Compute everything there is beside the tables."""
     compared = np.flatnonzero(tables.baseline >= 0)
@@ -62,8 +63,7 @@ def find_details(tables: Tables) -> Details:
     intervals = np.full((len(tables.baseline), 3), math.nan)
     intervals[compared] = ratio_intervals(measurements, base, compared, tables.levels.confidence)
     exact = np.flatnonzero((tables.baseline >= 0) & (tables.alpha == 0) & (tables.p == 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = tables.summaries.center[exact] / tables.summaries.center[tables.baseline[exact]]
+    ratio = tables.summaries.center[exact] / tables.summaries.center[tables.baseline[exact]]
     intervals[exact] = ratio[:, None]
     detectable = np.full(len(tables.baseline), math.nan)
     detectable[compared] = detectable_changes(measurements, base, compared, tables.levels.alpha)
@@ -96,6 +96,7 @@ def _tested(tables: Tables) -> F64:
     return p
 
 
+@np.errstate(all="ignore")  # numbers follow IEEE 754, as Go's do
 def sort_rows(tables: Tables, key: str, *, reverse: bool) -> None:
     """Sort the rows of every table by the first column that is compared; rows without it come last."""
     for table in tables.tables:
@@ -131,6 +132,7 @@ def _change(tables: Tables, cell: int) -> float:
     return math.nan if old == 0 else new / old - 1
 
 
+@np.errstate(all="ignore")  # numbers follow IEEE 754, as Go's do
 def find_regressions(tables: Tables, threshold: float) -> tuple[list[Regression], list[str]]:
     """Find significant changes for the worse by at least a threshold (0.05 is 5 %).
 

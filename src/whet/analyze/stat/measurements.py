@@ -117,7 +117,7 @@ def _medians(rows: F64) -> F64:
         return rows[:, 0]
     if at >= size:
         return rows[:, -1]
-    with np.errstate(invalid="ignore"):  # infinite values have no middle
+    with np.errstate(all="ignore"):  # infinite values have no middle
         result: F64 = rows[:, at - 1] + (place - at) * (rows[:, at] - rows[:, at - 1])
     return result
 

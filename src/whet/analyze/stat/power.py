@@ -39,7 +39,7 @@ def detectable_changes(measurements: Measurements, old: I64, new: I64, alpha: fl
     """
     sizes = measurements.sizes
     count = len(sizes)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         logs = np.log(measurements.values)
         cells = np.repeat(np.arange(count), sizes)
         means = np.bincount(cells, logs, minlength=count) / sizes

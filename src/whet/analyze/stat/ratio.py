@@ -26,6 +26,7 @@ _MOST_EXACT = 50
 _BLOCK = 1 << 20
 
 
+@np.errstate(all="ignore")  # numbers follow IEEE 754, as Go's do
 def ratio_intervals(measurements: Measurements, old: I64, new: I64, confidence: float) -> F64:
     """Return float64[pairs, 3]: the ratio, its lower and its upper bound.
 

@@ -111,6 +111,7 @@ class Tables:
     comparison_warnings: dict[int, list[str]]
 
 
+@np.errstate(all="ignore")  # numbers follow IEEE 754, as Go's do
 def build_tables(cells: Cells, view: View, levels: Levels, units: UnitMetadata) -> Tables:
     """Summarize and compare everything."""
     keys = view.table.ordered(cells.tables)
@@ -217,8 +218,7 @@ def _column(result: Tables, table: Table, column: int) -> Column:
     centers = result.summaries.center[cells]
     base = result.baseline[cells]
     new, old = centers[base >= 0], result.summaries.center[base[base >= 0]]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(new == old, 1.0, new / old)
+    ratios = np.where(new == old, 1.0, new / old)
     warnings, ratio = list[str](), math.nan
     if column and len(ratios) != int((table.cells[:, 0] >= 0).sum()):
         warnings.append("benchmark set differs from baseline; geomeans may not be comparable")

@@ -35,17 +35,18 @@ def lay_out(rows: list[list[Cell]], shrinking: set[int]) -> Iterator[str]:
     """Yield the lines of a table; columns in `shrinking` do not stretch for cells that span them."""
     columns = max((cell.column + cell.span for row in rows for cell in row), default=0)
     margins = [0] * columns
-    widths = [0] * columns
-    for row in rows:
-        for cell in row:
-            margins[cell.column] = max(margins[cell.column], len(cell.margin))
+    longest = [-1] * columns
     wide: list[Cell] = []
     for row in rows:
         for cell in row:
-            if cell.span == 1:
-                widths[cell.column] = max(widths[cell.column], len(cell.text) + margins[cell.column])
-            else:
+            column, length = cell.column, len(cell.text)
+            if len(cell.margin) > margins[column]:
+                margins[column] = len(cell.margin)
+            if cell.span != 1:
                 wide.append(cell)
+            elif length > longest[column]:
+                longest[column] = length
+    widths = [text + margin if text >= 0 else 0 for text, margin in zip(longest, margins, strict=True)]
     for cell in sorted(wide, key=lambda c: c.span):
         _stretch(cell, len(cell.text) + margins[cell.column], widths, shrinking)
     starts = [0]
@@ -72,14 +73,16 @@ def _line(row: list[Cell], starts: list[int], margins: list[int]) -> str:
     pieces: list[str] = []
     at = 0
     for cell in row:
-        if not cell.text.strip() and not cell.margin.strip():
+        text, column = cell.text, cell.column
+        if not text.strip() and not cell.margin.strip():
             continue
-        gap = starts[cell.column] - at
-        margin = margins[cell.column]
+        margin = margins[column]
+        gap = starts[column] - at
         # A text wider than its cell pushes what follows: the gap is then negative, yet printed.
-        pieces += [" " * abs(gap), cell.margin.rjust(margin)]
+        pieces.append(" " * abs(gap) + cell.margin.rjust(margin))
         at += gap + margin
-        text = _aligned(cell, starts[cell.column + cell.span] - starts[cell.column] - margin)
+        if cell.align != "left":
+            text = _aligned(cell, starts[column + cell.span] - starts[column] - margin)
         pieces.append(text)
         at += len(text)
     return "".join(pieces)
@@ -88,7 +91,5 @@ def _line(row: list[Cell], starts: list[int], margins: list[int]) -> str:
 def _aligned(cell: Cell, width: int) -> str:
     if cell.align == "right":
         return cell.text.rjust(width) if width >= 0 else cell.text.ljust(-width)
-    if cell.align == "center":
-        before = int((width - len(cell.text)) / 2)
-        return " " * abs(before) + cell.text
-    return cell.text
+    before = int((width - len(cell.text)) / 2)
+    return " " * abs(before) + cell.text

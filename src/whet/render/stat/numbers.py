@@ -79,6 +79,8 @@ def range_text(center: float, low: float, high: float) -> str:
     """Write an interval as the larger distance from its center, in percent."""
     if math.isinf(low) or math.isinf(high):
         return "∞"
+    if low > 0 and center < math.inf:  # nearly always
+        return f"{100 * max(high / center - 1, 1 - low / center):.0f}%"
     if not (_sign(center) == _sign(low) == _sign(high)):
         return "?"
     if center == 0:

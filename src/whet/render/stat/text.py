@@ -22,9 +22,10 @@ _CENTER, _DELTA = 3, 3
 
 def render_text(tables: Tables) -> Iterator[str]:
     """Yield the lines of all tables, without their ends."""
+    numbers = _Numbers(tables)
     for table, lines in zip(tables.tables, headings(tables.tables), strict=True):
         yield from lines
-        yield from _TextTable(tables, table).lines()
+        yield from _TextTable(tables, numbers, table).lines()
 
 
 def headings(tables: list[Table]) -> Iterator[list[str]]:
@@ -43,11 +44,26 @@ def _start(column: int) -> int:
     return 1 if column == 0 else 1 + _CENTER + (column - 1) * (_CENTER + _DELTA)
 
 
+class _Numbers:
+    """The numbers of all cells as lists, which are read one by one faster than arrays."""
+
+    def __init__(self, tables: Tables) -> None:
+        summaries = tables.summaries
+        self.center: list[float] = summaries.center.tolist()
+        self.low: list[float] = summaries.low.tolist()
+        self.high: list[float] = summaries.high.tolist()
+        self.baseline: list[int] = tables.baseline.tolist()
+        self.p: list[float] = tables.p.tolist()
+        self.alpha: list[float] = tables.alpha.tolist()
+        self.size: list[int] = tables.measurements.sizes.tolist()
+
+
 class _TextTable:
     """Builds the cells of one table."""
 
-    def __init__(self, tables: Tables, table: Table) -> None:
+    def __init__(self, tables: Tables, numbers: _Numbers, table: Table) -> None:
         self._tables = tables
+        self._numbers = numbers
         self._table = table
         self._binary = is_binary_unit(table.unit)
         self._notes: dict[str, str] = {}
@@ -96,35 +112,32 @@ class _TextTable:
         return [*row, self._edge()]
 
     def _body(self) -> Iterator[list[Cell]]:
-        summaries = self._tables.summaries
-        center, low, high = summaries.center.tolist(), summaries.low.tolist(), summaries.high.tolist()
+        numbers, warnings = self._numbers, self._tables.warnings
+        center, low, high, baseline = numbers.center, numbers.low, numbers.high, numbers.baseline
         for name, cells in zip(self._table.rows, self._table.cells.tolist(), strict=True):
             scale = common_scale([center[c] for c in cells if c >= 0], binary=self._binary)
             row = [Cell(0, name)]
             for column, cell in enumerate(cells):
                 if cell < 0:
                     continue
-                at = _start(column)
-                row += [
-                    _cell(at, scale.format(center[cell]), align="right"),
-                    Cell(at + 1, range_text(center[cell], low[cell], high[cell]), 1, " ± ", "right"),
-                    _cell(at + 2, self._marks(self._tables.warnings.get(cell))),
-                ]
-                if self._tables.baseline[cell] >= 0:
+                at, middle = _start(column), center[cell]
+                row.append(Cell(at, scale.format(middle), 1, " ", "right"))
+                row.append(Cell(at + 1, range_text(middle, low[cell], high[cell]), 1, " ± ", "right"))
+                row.append(_cell(at + 2, self._marks(warnings.get(cell))))
+                if baseline[cell] >= 0:
                     row += self._comparison(cell, at + _CENTER)
             yield row
 
-    def _comparison(self, cell: int, at: int) -> list[Cell]:
-        tables = self._tables
-        base, p = int(tables.baseline[cell]), float(tables.p[cell])
-        center, start = tables.summaries.center, tables.measurements.start
-        change = "~" if p > tables.alpha[cell] else delta_text(float(center[base]), float(center[cell]))
-        sizes = (int(start[base + 1] - start[base]), int(start[cell + 1] - start[cell]))
-        return [
-            _cell(at, change, align="right"),
-            _cell(at + 1, f"({p_text(p, *sizes)})"),
-            _cell(at + 2, self._marks(tables.comparison_warnings.get(cell))),
-        ]
+    def _comparison(self, cell: int, at: int) -> tuple[Cell, Cell, Cell]:
+        numbers = self._numbers
+        base, p = numbers.baseline[cell], numbers.p[cell]
+        differs = p <= numbers.alpha[cell]
+        change = delta_text(numbers.center[base], numbers.center[cell]) if differs else "~"
+        return (
+            Cell(at, change, 1, " ", "right"),
+            Cell(at + 1, f"({p_text(p, numbers.size[base], numbers.size[cell])})", 1, " "),
+            _cell(at + 2, self._marks(self._tables.comparison_warnings.get(cell))),
+        )
 
     def _summary(self) -> list[Cell]:
         row = [Cell(0, "geomean")]

@@ -1,0 +1,82 @@
+"""The HTML of `whet stat` in a browser: it asks for nothing, and can be read by day and by night."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from web.conftest import watch
+from web.opened import Opened
+from whet.cli.main import main
+from whet.cli.streams import Streams
+
+FILES = Path(__file__).resolve().parents[2] / "examples/stat"
+CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const light = (color) => {
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((v) => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const style = getComputedStyle(document.documentElement);
+  const ratios = [];
+  for (const ink of ["ink", "soft", "better", "worse", "old", "new"])
+    for (const paper of ["paper", "raised"]) {
+      const [x, y] = [ink, paper].map((n) => light(style.getPropertyValue(`--${n}`))).sort((p, q) => q - p);
+      ratios.push((x + 0.05) / (y + 0.05));
+    }
+  return Math.min(...ratios);
+}"""
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request: pytest.FixtureRequest, browser: Any, tmp_path: Path) -> Any:
+    out = io.BytesIO()
+    files = [str(FILES / "old.txt"), str(FILES / "new.txt")]
+    assert main(["stat", "-format", "html", *files], Streams(out, io.BytesIO())) == 0
+    path = tmp_path / "page.html"
+    path.write_bytes(out.getvalue())
+    opened = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 800})
+    seen = Opened(opened, path)
+    watch(opened, seen)
+    opened.goto(path.as_uri())
+    yield seen
+    opened.close()
+
+
+def test_page_shows_every_measurement_and_asks_for_nothing(page: Any) -> None:
+    assert page.errors == []
+    assert [url for url in page.requests if not url.startswith("file://")] == []
+    assert page.page.locator("svg.strip").count() == 8
+    assert page.page.locator("svg.strip circle").count() == 8 * 2 * 12
+    assert page.page.locator("td.worse").inner_text() == "+12.21% worse"
+
+
+def test_dots_lie_within_their_strip(page: Any) -> None:
+    outside = page.page.evaluate(
+        """() => [...document.querySelectorAll("svg.strip")].filter((svg) => {
+          const box = svg.getBoundingClientRect();
+          return [...svg.querySelectorAll("circle")].some((dot) => {
+            const d = dot.getBoundingClientRect();
+            return d.left < box.left || d.right > box.right || d.top < box.top || d.bottom > box.bottom;
+          });
+        }).length"""
+    )
+    assert outside == 0
+
+
+def test_text_and_dots_stand_out(page: Any) -> None:
+    assert page.page.evaluate(CONTRAST) >= 4.0
+
+
+def test_names_are_not_broken_where_there_is_room(page: Any) -> None:
+    heights = page.page.evaluate(
+        "() => [...document.querySelectorAll('tbody td:first-child')]"
+        ".map((cell) => cell.getClientRects()[0].height)"
+    )
+    assert max(heights) < 60
