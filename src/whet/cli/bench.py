@@ -1,4 +1,4 @@
-"""`whet bench`: options, progress, and results in Go's benchmark format.
+"""`whet bench`: results in Go's benchmark format, progress beside them.
 
 Results go to stdout, talk to stderr. Exit status 0, 1 when a benchmark failed, 2 for a wrong call.
 """
@@ -7,87 +7,20 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, replace
 
+from whet.cli.bench_options import HELP, Call, parse
 from whet.cli.streams import Streams
 from whet.collect.bench_worker import public_name
 from whet.driver.bench import Measured, Options, configuration, find, measure_all
+from whet.driver.bench_command import is_go
 from whet.driver.bench_process import Found, Job, list_benchmarks
 from whet.driver.lock import MachineLock, lock_directory
 from whet.errors import UsageError
 from whet.render.bench.lines import certificate_line, configuration_lines, result_line
 
-__all__ = ["HELP", "Call", "Progress", "choose", "main", "parse"]
+__all__ = ["Progress", "choose", "main"]
 
-HELP = """\
-usage: whet bench [OPTIONS] [PATH...]
-       whet bench [OPTIONS] --stmt CODE [--setup CODE]
-       whet bench [OPTIONS] --vs REVISION [PATH...]
-
-Run the benchmarks bench_*(b) in files bench_*.py, each in several fresh processes with different hash
-seeds, in random order, and print results in Go's benchmark format. A PATH is a file or a directory
-(default: the current one). Slices of time in which other processes got in the way are left out, and
-what the loop itself costs is taken off; `#` lines say how noisy it was.
-
-      --bench REGEX      only these; one regular expression for each /-separated part of a name
-      --benchtime T      time in the loop for each result ("1s", "300ms"), or "100x": iterations a process
-      --count N          measure N results of each (default: 1; 10 for `whet stat`)
-      --benchmem         count allocations: B/op and allocs/op
-      --cpu LIST         for b.run_parallel: numbers of threads ("1,2,4")
-      --processes N      processes for each result (default: 5)
-      --seed N           seed of the order and of the hash seeds
-      --list             list the benchmarks and run none
-      --stmt CODE        measure this code, as timeit does
-      --setup CODE       what runs once before it
-
-      --vs REVISION      compare the working tree with this git revision, in pairs of processes, until it
-                         is decided; exit status 1 if something is slower
-      --threshold P      a difference that does not matter ("2%", the default)
-      --timeout T        time for one comparison (default: 10s)
-      --format FORMAT    of the comparison: text or markdown
-
-      --no-lock          do not wait for other measurements (see whet lock)
-  -q, --quiet            no progress and no noise lines
-  -h, --help             show this help
-
-Go's single dash works too: -bench, -benchtime, -count, -benchmem, -cpu.
-"""
-
-_FLAGS = {
-    "benchmem": "memory",
-    "list": "list",
-    "no-lock": "no_lock",
-    "quiet": "quiet",
-    "q": "quiet",
-    "help": "help",
-    "h": "help",
-}
-_VALUES = (
-    "bench", "benchtime", "count", "cpu", "processes", "seed", "stmt", "setup",
-    "vs", "threshold", "timeout", "format",
-)  # fmt: skip
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 PROGRESS_AFTER_S = 1.0
-
-
-@dataclass(slots=True)
-class Call:
-    """A parsed command line."""
-
-    options: Options
-    paths: list[str]
-    statement: str | None = None
-    setup: str = ""
-    revision: str = ""
-    threshold: float = 0.02
-    timeout_s: float = 10.0
-    format: str = "text"
-    memory: bool = False
-    list: bool = False
-    no_lock: bool = False
-    quiet: bool = False
-    help: bool = False
 
 
 def main(argv: list[str], streams: Streams) -> int:
@@ -96,10 +29,8 @@ def main(argv: list[str], streams: Streams) -> int:
     if call.help:
         streams.write(HELP)
         return 0
-    if call.statement is None:
-        jobs = find(call.paths)
-    else:
-        jobs = [Job(statement=call.statement, setup=call.setup)]
+    foreign = bool(call.command) or is_go(call.paths)
+    jobs = [] if foreign else _jobs(call)
     if call.no_lock or call.list:
         return _run(jobs, call, streams)
     lock = MachineLock(lock_directory())
@@ -107,8 +38,19 @@ def main(argv: list[str], streams: Streams) -> int:
         return _run(jobs, call, streams)
 
 
+def _jobs(call: Call) -> list[Job]:
+    if call.statement is None:
+        return find(call.paths)
+    return [Job(statement=call.statement, setup=call.setup)]
+
+
 def _run(jobs: list[Job], call: Call, streams: Streams) -> int:
     progress = Progress(streams, quiet=call.quiet)
+    if not jobs:
+        from whet.cli import bench_command
+
+        run = bench_command.run if call.command else bench_command.run_go
+        return run(call, streams, progress)
     if call.revision:
         from whet.cli import bench_versus
 
@@ -190,100 +132,3 @@ def _may_match(one: Found, options: Options) -> bool:
     if one.job.statement is not None:
         return True
     return any(re.search(options.pattern[0], name) for name in (one.function, public_name(one.function)))
-
-
-def parse(argv: list[str]) -> Call:
-    """Parse the arguments of `whet bench`.
-
-    Raises:
-        UsageError: an unknown option or a bad value.
-    """
-    call, rest = Call(Options(), []), list(argv)
-    while rest:
-        word = rest.pop(0)
-        if word == "--":
-            call.paths += rest
-            break
-        if not word.startswith("-"):
-            call.paths.append(word)
-            continue
-        name, given, value = word.lstrip("-").partition("=")
-        if name in _FLAGS and not given:
-            setattr(call, _FLAGS[name], True)
-        elif name in _VALUES:
-            if not given and not rest:
-                raise UsageError(f"{word} needs a value", hint="see whet bench --help")
-            _set(call, name, value if given else rest.pop(0))
-        else:
-            raise UsageError(f"whet bench has no option {word}", hint="see whet bench --help")
-    if call.revision and call.statement is not None:
-        raise UsageError("--vs compares files of benchmarks, not a statement")
-    if call.statement is not None and call.paths:
-        raise UsageError("--stmt takes no files", hint="whet bench --stmt CODE [--setup CODE]")
-    call.paths = call.paths or ["."]
-    call.options = replace(call.options, memory=call.memory)
-    return call
-
-
-def _set(call: Call, name: str, text: str) -> None:
-    texts = {"stmt": "statement", "setup": "setup", "vs": "revision"}
-    whole = {"count", "processes", "seed"}
-    if name in texts:
-        setattr(call, texts[name], text)
-    elif name in whole:
-        call.options = replace(call.options, **{name: _whole(f"--{name}", text)})  # type: ignore[arg-type]
-    elif name == "bench":
-        call.options = replace(call.options, pattern=_pattern(text))
-    elif name == "benchtime":
-        call.options = _benchtime(call.options, text)
-    elif name == "cpu":
-        numbers = tuple(_whole("--cpu", part) for part in text.split(","))
-        call.options = replace(call.options, cpus=numbers)
-    elif name == "threshold":
-        call.threshold = _share(text)
-    elif name == "timeout":
-        call.timeout_s = _duration_s("--timeout", text)
-    elif text in ("text", "markdown"):
-        call.format = text
-    else:
-        raise UsageError(f"--format: {text!r} is not text or markdown")
-
-
-def _pattern(text: str) -> tuple[str, ...]:
-    parts = tuple(text.split("/"))
-    for part in parts:
-        try:
-            re.compile(part)
-        except re.error as error:
-            raise UsageError(f"--bench: {part!r} is no regular expression: {error}") from None
-    return parts
-
-
-def _benchtime(options: Options, text: str) -> Options:
-    if text.endswith("x"):
-        return replace(options, iterations=_whole("--benchtime", text[:-1]))
-    return replace(options, budget_s=_duration_s("--benchtime", text))
-
-
-def _duration_s(name: str, text: str) -> float:
-    parts = _DURATION.findall(text)
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
-        raise UsageError(f"{name}: {text!r} is no time", hint='for example "1s" or "300ms"')
-    return seconds
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise UsageError(f"--threshold: {text!r} is no share", hint='for example "2%"')
-    return share
-
-
-def _whole(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 1_000_000_000:
-        raise UsageError(f"{name}: {text!r} is not a whole number above 0")
-    return int(text)

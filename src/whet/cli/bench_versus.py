@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from whet.cli.bench import Call, Progress, choose
+from whet.cli.bench import Progress, choose
+from whet.cli.bench_options import Call
 from whet.cli.streams import Streams
 from whet.driver.bench_process import Job, list_benchmarks
 from whet.driver.bench_revisions import both_sides

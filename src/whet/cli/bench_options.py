@@ -1,0 +1,247 @@
+"""The command line of `whet bench`: its words, their meaning, and its help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whet.driver.bench import Options
+from whet.driver.bench_command import DEFAULT_COUNT, CommandOptions
+from whet.errors import UsageError
+
+__all__ = ["HELP", "Call", "parse"]
+
+HELP = """\
+usage: whet bench [OPTIONS] [PATH...]
+       whet bench [OPTIONS] --stmt CODE [--setup CODE]
+       whet bench [OPTIONS] --vs REVISION [PATH...]
+       whet bench [OPTIONS] -- COMMAND [ARGS...]
+       whet bench [OPTIONS] ./GO/PACKAGE...
+
+Run the benchmarks bench_*(b) in files bench_*.py, each in several fresh processes with different hash
+seeds, in random order, and print results in Go's benchmark format. A PATH is a file or a directory
+(default: the current one). Slices of time in which other processes got in the way are left out, and
+what the loop itself costs is taken off; `#` lines say how noisy it was.
+
+      --bench REGEX      only these; one regular expression for each /-separated part of a name
+      --benchtime T      time in the loop for each result ("1s", "300ms"), or "100x": iterations a process
+      --count N          measure N results of each (default: 1; 10 for `whet stat`)
+      --benchmem         count allocations: B/op and allocs/op
+      --cpu LIST         for b.run_parallel: numbers of threads ("1,2,4")
+      --processes N      processes for each result (default: 5)
+      --seed N           seed of the order and of the hash seeds
+      --list             list the benchmarks and run none
+      --stmt CODE        measure this code, as timeit does
+      --setup CODE       what runs once before it
+
+      --vs REVISION      compare the working tree with this git revision, in pairs of processes, until it
+                         is decided; exit status 1 if something is slower
+      --threshold P      a difference that does not matter ("2%", the default)
+      --timeout T        time for one comparison (default: 10s)
+      --format FORMAT    of the comparison: text or markdown
+
+      --warmup N         of a COMMAND: runs before those that count (--count, 10)
+      --prepare CODE     shell command to run before each run
+      --param NAME=A,B   run a variant with each value in place of {NAME}; may be given several times
+      --show-output      do not drop what the command prints
+      --ignore-failure   measure runs that fail, too
+
+      --no-lock          do not wait for other measurements (see whet lock)
+  -q, --quiet            no progress and no noise lines
+  -h, --help             show this help
+
+Go's single dash works too: -bench, -benchtime, -count, -benchmem, -cpu.
+"""
+
+_FLAGS = {"benchmem", "list", "show-output", "ignore-failure", "no-lock", "quiet", "help"}
+_VALUES = {
+    "bench", "benchtime", "count", "cpu", "processes", "seed", "stmt", "setup",
+    "vs", "threshold", "timeout", "format", "warmup", "prepare", "param",
+}  # fmt: skip
+_SHORT = {"q": "quiet", "h": "help"}
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m)")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked for.
+
+    Attributes:
+        given: the words of the command line, for what is passed on as it is.
+        paths: files, directories or Go packages.
+        statement, setup: of `--stmt`.
+        command: what stands after `--`.
+        revision: of `--vs`.
+        threshold: a share that does not matter, 0..1.
+        timeout_s: for one comparison.
+        format: of comparisons.
+    """
+
+    given: _Words
+    options: Options
+    command_options: CommandOptions
+    paths: list[str]
+    statement: str | None
+    setup: str
+    command: list[str]
+    revision: str
+    threshold: float
+    timeout_s: float
+    format: str
+    list: bool
+    no_lock: bool
+    quiet: bool
+    help: bool
+
+
+class _Words:
+    """A command line taken apart, its values still text; the last of several wins."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self.flags: set[str] = set()
+        self.values: dict[str, list[str]] = {}
+        self.paths: list[str] = []
+        self.command: list[str] = []
+        rest = list(argv)
+        while rest:
+            self._take(rest)
+
+    def _take(self, rest: list[str]) -> None:
+        word = rest.pop(0)
+        if word == "--":
+            if not rest:
+                raise UsageError("no command after --", hint="whet bench -- COMMAND [ARGS...]")
+            self.command = rest[:]
+            rest.clear()
+            return
+        if not word.startswith("-"):
+            self.paths.append(word)
+            return
+        name, given, value = word.lstrip("-").partition("=")
+        name = _SHORT.get(name, name)
+        if name in _FLAGS and not given:
+            self.flags.add(name)
+        elif name in _VALUES:
+            if not given and not rest:
+                raise UsageError(f"{word} needs a value", hint="see whet bench --help")
+            self.values.setdefault(name, []).append(value if given else rest.pop(0))
+        else:
+            raise UsageError(f"whet bench has no option {word}", hint="see whet bench --help")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def text(self, name: str, default: str) -> str:
+        return self.values.get(name, [default])[-1]
+
+    def whole(self, name: str, default: int) -> int:
+        return _whole(f"--{name}", self.values[name][-1]) if name in self.values else default
+
+
+def parse(argv: Sequence[str]) -> Call:
+    """Parse the arguments of `whet bench`.
+
+    Raises:
+        UsageError: an unknown option, a bad value, or options that exclude each other.
+    """
+    words = _Words(argv)
+    _refuse_mixtures(words)
+    format_ = words.text("format", "text")
+    if format_ not in ("text", "markdown"):
+        raise UsageError(f"--format: {format_!r} is not text or markdown")
+    return Call(
+        given=words,
+        options=_options(words),
+        command_options=_command_options(words),
+        paths=words.paths or ["."],
+        statement=words.text("stmt", "") if "stmt" in words else None,
+        setup=words.text("setup", ""),
+        command=words.command,
+        revision=words.text("vs", ""),
+        threshold=_share(words.text("threshold", "2%")),
+        timeout_s=_duration_s("--timeout", words.text("timeout", "10s")),
+        format=format_,
+        list="list" in words.flags,
+        no_lock="no-lock" in words.flags,
+        quiet="quiet" in words.flags,
+        help="help" in words.flags,
+    )
+
+
+def _refuse_mixtures(words: _Words) -> None:
+    if "vs" in words and "stmt" in words:
+        raise UsageError("--vs compares files of benchmarks, not a statement")
+    if "stmt" in words and words.paths:
+        raise UsageError("--stmt takes no files", hint="whet bench --stmt CODE [--setup CODE]")
+    if words.command and (words.paths or "stmt" in words or "vs" in words):
+        raise UsageError("a command is measured alone", hint="whet bench [OPTIONS] -- COMMAND [ARGS...]")
+
+
+def _options(words: _Words) -> Options:
+    benchtime = words.text("benchtime", "1s")
+    by_count = benchtime.endswith("x")
+    return Options(
+        pattern=_pattern(words.text("bench", ".")),
+        budget_s=Options.budget_s if by_count else _duration_s("--benchtime", benchtime),
+        iterations=_whole("--benchtime", benchtime[:-1]) if by_count else 0,
+        count=words.whole("count", 1),
+        processes=words.whole("processes", Options.processes),
+        memory="benchmem" in words.flags,
+        cpus=tuple(_whole("--cpu", part) for part in words.text("cpu", "1").split(",")),
+        seed=words.whole("seed", 0) or None,
+    )
+
+
+def _command_options(words: _Words) -> CommandOptions:
+    return CommandOptions(
+        count=words.whole("count", DEFAULT_COUNT),
+        warmup=words.whole("warmup", 0),
+        prepare=words.text("prepare", ""),
+        parameters=dict(map(_parameter, words.values.get("param", []))),
+        show_output="show-output" in words.flags,
+        ignore_failure="ignore-failure" in words.flags,
+        seed=words.whole("seed", 0) or None,
+    )
+
+
+def _parameter(text: str) -> tuple[str, list[str]]:
+    name, given, values = text.partition("=")
+    if not (name and given and values):
+        raise UsageError(f"--param: {text!r} is not NAME=A,B", hint="for example --param size=10,1000")
+    return name, values.split(",")
+
+
+def _pattern(text: str) -> tuple[str, ...]:
+    parts = tuple(text.split("/"))
+    for part in parts:
+        try:
+            re.compile(part)
+        except re.error as error:
+            raise UsageError(f"--bench: {part!r} is no regular expression: {error}") from None
+    return parts
+
+
+def _duration_s(name: str, text: str) -> float:
+    parts = _DURATION.findall(text)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
+        raise UsageError(f"{name}: {text!r} is no time", hint='for example "1s" or "300ms"')
+    return seconds
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise UsageError(f"--threshold: {text!r} is no share", hint='for example "2%"')
+    return share
+
+
+def _whole(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 1_000_000_000:
+        raise UsageError(f"{name}: {text!r} is not a whole number above 0")
+    return int(text)
