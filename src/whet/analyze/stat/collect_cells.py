@@ -62,13 +62,13 @@ class Cells:
     Attributes:
         tables: for each table key its cells: (row key, column key) to the number of a set.
         measurements: the values of each cell.
-        residues: the residue keys that were seen in each cell.
+        residues: the residue keys that were seen in a cell, where they are several.
         dropped: how many results the filter left out.
     """
 
     tables: dict[Key, dict[tuple[Key, Key], int]]
     measurements: Measurements
-    residues: list[set[Key]]
+    residues: dict[int, set[Key]]
     dropped: int = 0
 
 
@@ -76,21 +76,23 @@ class Cells:
 class _Collector:
     view: View
     tables: dict[Key, dict[tuple[Key, Key], int]] = field(default_factory=dict)
-    residues: list[set[Key]] = field(default_factory=list)
+    # The first residue key of each cell, and all of those that have several.
+    residue: list[Key] = field(default_factory=list)
+    residues: dict[int, set[Key]] = field(default_factory=dict)
 
     def place(self, facts: Facts) -> list[int]:
         """Return the cell of each value of a result, -1 where a filter drops it."""
         mask = self.view.keep(facts)
-        count = len(facts.units)
-        flags = [mask] * count if isinstance(mask, bool) else mask
-        if not any(flags):
-            return [-1] * count
-        units = [unit.tidied for unit, kept in zip(facts.units, flags, strict=True) if kept]
+        if mask is True:
+            return self._cells(facts, tuple([unit.tidied for unit in facts.units]))
+        if mask is False or not any(mask):
+            return [-1] * len(facts.units)
+        units = tuple(unit.tidied for unit, kept in zip(facts.units, mask, strict=True) if kept)
         cells = iter(self._cells(facts, units))
-        return [next(cells) if kept else -1 for kept in flags]
+        return [next(cells) if kept else -1 for kept in mask]
 
-    def _cells(self, facts: Facts, units: list[str]) -> Iterable[int]:
-        view = self.view
+    def _cells(self, facts: Facts, units: tuple[str, ...]) -> list[int]:
+        view, cells = self.view, list[int]()
         tables = view.table.unit_keys(facts, units)
         place = view.row.key(facts), view.column.key(facts)
         residue = view.residue.key(facts)
@@ -100,10 +102,12 @@ class _Collector:
                 table = self.tables[key] = {}
             cell = table.get(place)
             if cell is None:
-                cell = table[place] = len(self.residues)
-                self.residues.append(set())
-            self.residues[cell].add(residue)
-            yield cell
+                cell = table[place] = len(self.residue)
+                self.residue.append(residue)
+            elif self.residue[cell] != residue:
+                self.residues.setdefault(cell, {self.residue[cell]}).add(residue)
+            cells.append(cell)
+        return cells
 
 
 def collect_cells(inputs: Iterable[Labelled], view: View) -> Cells:
@@ -112,15 +116,17 @@ def collect_cells(inputs: Iterable[Labelled], view: View) -> Cells:
     cells: list[I64] = [np.empty(0, np.int64)]
     values: list[F64] = [np.empty(0)]
     dropped = 0
+    settings = 0
     for one in inputs:
         units, number, tidied = _tidied(one.results, untidy_zeros=view.untidy_zeros)
-        cell = _cells_of(one, units, number, collector)
+        cell = _cells_of(one, units, number, collector, settings)
+        settings += len(one.results.configurations)
         kept = cell >= 0
         dropped += int((np.add.reduceat(kept, one.results.value_start[:-1]) == 0).sum()) if len(cell) else 0
         cells.append(cell[kept])
         values.append(tidied[kept])
     measurements = Measurements.from_cells(
-        np.concatenate(cells), np.concatenate(values), len(collector.residues)
+        np.concatenate(cells), np.concatenate(values), len(collector.residue)
     )
     return Cells(collector.tables, measurements, collector.residues, dropped)
 
@@ -142,8 +148,8 @@ def _tidied(results: Results, *, untidy_zeros: bool) -> tuple[list[UnitName], I6
     return units, number, value
 
 
-def _cells_of(one: Labelled, units: list[UnitName], number: I64, collector: _Collector) -> I64:
-    """Return the cell of every value of an input."""
+def _cells_of(one: Labelled, units: list[UnitName], number: I64, collector: _Collector, settings: int) -> I64:
+    """Return the cell of every value of an input; so many settings were numbered before it."""
     results = one.results
     if not len(results):
         return np.empty(0, np.int64)
@@ -164,7 +170,8 @@ def _cells_of(one: Labelled, units: list[UnitName], number: I64, collector: _Col
             one.label,
             results.configurations[configuration],
             looked_up[configuration],
-            tuple(units[u] for u in number[begin:end].tolist()),
+            tuple([units[u] for u in number[begin:end].tolist()]),
+            settings + configuration,
         )
         starts.append(len(places))
         places += collector.place(facts)

@@ -22,9 +22,9 @@ class UnitName:
     written: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
-    """A result without its numbers.
+    """A result without its numbers; it is not changed.
 
     Attributes:
         name: in full.
@@ -32,6 +32,7 @@ class Facts:
         keys: file configuration in the order of the reader.
         configuration: the same, with `.file`, to look up.
         units: of its values.
+        setting: a number that results share which agree in file and configuration.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Facts:
     keys: Configuration
     configuration: dict[str, str]
     units: tuple[UnitName, ...]
+    setting: int = -1
 
 
 Extract = Callable[[Facts], str]

@@ -92,6 +92,10 @@ class Projection:
         self._steps: list[tuple[Field, Extract]] = []
         self._size = 0
         self._known: set[Key] = set()
+        # Keys by setting, where names have no part in them; and by setting and units.
+        self._uses_names = False
+        self._keys: dict[int, Key] = {}
+        self._unit_keys: dict[tuple[int, tuple[str, ...]], list[Key]] = {}
 
     def add(self, name: str, order: str, *, group: Field | None = None) -> Field:
         """Add a field, to a group or as one of its own."""
@@ -109,6 +113,7 @@ class Projection:
     def add_step(self, place: Field, extract: Extract) -> None:
         """Say where a field's value comes from."""
         self._steps.append((place, extract))
+        self._uses_names |= place.name in (".name", ".fullname") or place.name.startswith("/")
 
     def fields(self) -> list[Field]:
         """Return all fields in the order of comparison, groups unfolded."""
@@ -116,10 +121,23 @@ class Projection:
 
     def key(self, facts: Facts) -> Key:
         """Return the key of a result."""
-        return self._learn(self._row(facts))
+        if self._uses_names or facts.setting < 0:
+            return self._learn(self._row(facts))
+        key = self._keys.get(facts.setting)
+        if key is None:
+            key = self._keys[facts.setting] = self._learn(self._row(facts))
+        return key
 
-    def unit_keys(self, facts: Facts, units: Iterable[str]) -> list[Key]:
+    def unit_keys(self, facts: Facts, units: tuple[str, ...]) -> list[Key]:
         """Return the key of each value, given its unit."""
+        if self._uses_names or facts.setting < 0:
+            return self._with_units(facts, units)
+        keys = self._unit_keys.get((facts.setting, units))
+        if keys is None:
+            keys = self._unit_keys[facts.setting, units] = self._with_units(facts, units)
+        return keys
+
+    def _with_units(self, facts: Facts, units: tuple[str, ...]) -> list[Key]:
         row = self._row(facts)
         assert self.unit_field is not None
         keys = []

@@ -116,7 +116,7 @@ def build_tables(cells: Cells, view: View, levels: Levels, units: UnitMetadata) 
     """Summarize and compare everything."""
     keys = view.table.ordered(cells.tables)
     tables = [_table(key, cells.tables[key], view, units) for key in keys]
-    count = len(cells.residues)
+    count = len(cells.measurements.sizes)
     exact, baseline = np.zeros(count, np.bool_), np.full(count, -1, np.int64)
     for table in tables:
         present = table.cells[table.cells >= 0]
@@ -170,11 +170,10 @@ def _table(key: Key, places: dict[tuple[Key, Key], int], view: View, units: Unit
 
 
 def _warn_of_residues(result: Tables, cells: Cells, view: View) -> None:
-    for cell, residues in enumerate(cells.residues):
-        if len(residues) > 1:
-            names = view.residue.varying(list(residues))
-            if names:
-                result.warnings[cell] = [f"benchmarks vary in {', '.join(names)}"]
+    for cell, residues in cells.residues.items():
+        names = view.residue.varying(list(residues))
+        if names:
+            result.warnings[cell] = [f"benchmarks vary in {', '.join(names)}"]
 
 
 def _warn_of_summaries(result: Tables, exact: Flags) -> None:

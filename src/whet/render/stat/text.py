@@ -6,12 +6,13 @@ test and footnotes. Footnotes are numbered per table.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from whet.analyze.stat.table import Column, Table, Tables
-from whet.render.stat.grid import Cell, lay_out
-from whet.render.stat.numbers import common_scale, delta_text, p_text, range_text, ratio_text
+from whet.render.stat.grid import Cell, Strip, lay_out
+from whet.render.stat.numbers import Scale, common_scale, delta_text, p_text, range_text, ratio_text
 from whet.units import is_binary_unit
 
 __all__ = ["headings", "render_text"]
@@ -71,15 +72,15 @@ class _TextTable:
     def lines(self) -> Iterator[str]:
         """Yield the lines of the table and of its footnotes."""
         count = len(self._table.columns)
-        rows = [*self._header(), self._units(), *self._body()]
-        if len(self._table.rows) > 1:
-            rows.append(self._summary())
+        head = [*self._header(), self._units()]
+        strips = self._body()
+        last = [self._summary()] if len(self._table.rows) > 1 else []
         shrinking = {
             c
             for column in range(count)
             for c in range(_start(column) + 1, _start(column) + _CENTER + (_DELTA if column else 0))
         }
-        yield from lay_out(rows, shrinking)
+        yield from lay_out(head, shrinking, strips, last)
         yield from (f"{mark} {text}" for text, mark in self._notes.items())
 
     def _edge(self) -> Cell:
@@ -111,33 +112,52 @@ class _TextTable:
                 row.append(Cell(_start(column) + _CENTER, "vs base", _DELTA, "  "))
         return [*row, self._edge()]
 
-    def _body(self) -> Iterator[list[Cell]]:
-        numbers, warnings = self._numbers, self._tables.warnings
-        center, low, high, baseline = numbers.center, numbers.low, numbers.high, numbers.baseline
-        for name, cells in zip(self._table.rows, self._table.cells.tolist(), strict=True):
-            scale = common_scale([center[c] for c in cells if c >= 0], binary=self._binary)
-            row = [Cell(0, name)]
-            for column, cell in enumerate(cells):
-                if cell < 0:
-                    continue
-                at, middle = _start(column), center[cell]
-                row.append(Cell(at, scale.format(middle), 1, " ", "right"))
-                row.append(Cell(at + 1, range_text(middle, low[cell], high[cell]), 1, " ± ", "right"))
-                row.append(_cell(at + 2, self._marks(warnings.get(cell))))
-                if baseline[cell] >= 0:
-                    row += self._comparison(cell, at + _CENTER)
-            yield row
+    def _body(self) -> list[Strip]:
+        center = self._numbers.center
+        rows: list[list[int]] = self._table.cells.tolist()
+        scales = [common_scale([center[c] for c in cells if c >= 0], binary=self._binary) for cells in rows]
+        self._number_notes(rows)
+        strips = [Strip(0, [name if name.strip() else "" for name in self._table.rows])]
+        for column, cells in enumerate(zip(*rows, strict=True)):
+            strips += self._group(_start(column), cells, scales)
+        return strips
 
-    def _comparison(self, cell: int, at: int) -> tuple[Cell, Cell, Cell]:
+    def _group(self, at: int, cells: Sequence[int], scales: list[Scale]) -> Iterator[Strip]:
+        """Yield the strips of one column of the table; -1 is no cell."""
         numbers = self._numbers
-        base, p = numbers.baseline[cell], numbers.p[cell]
-        differs = p <= numbers.alpha[cell]
-        change = delta_text(numbers.center[base], numbers.center[cell]) if differs else "~"
-        return (
-            Cell(at, change, 1, " ", "right"),
-            Cell(at + 1, f"({p_text(p, numbers.size[base], numbers.size[cell])})", 1, " "),
-            _cell(at + 2, self._marks(self._tables.comparison_warnings.get(cell))),
-        )
+        center, low, high, baseline = numbers.center, numbers.low, numbers.high, numbers.baseline
+        texts = [s.format(center[c]) if c >= 0 else "" for c, s in zip(cells, scales, strict=True)]
+        ranges = [range_text(center[c], low[c], high[c]) if c >= 0 else "" for c in cells]
+        yield Strip(at, texts, " ", "right")
+        yield Strip(at + 1, ranges, " ± ", "right")
+        yield Strip(at + 2, self._all_marks(cells, self._tables.warnings), " ")
+        compared = [c if c >= 0 and baseline[c] >= 0 else -1 for c in cells]
+        if max(compared) >= 0:
+            yield from self._comparisons(at + _CENTER, compared)
+
+    def _comparisons(self, at: int, cells: list[int]) -> Iterator[Strip]:
+        numbers = self._numbers
+        center, baseline, p, alpha = numbers.center, numbers.baseline, numbers.p, numbers.alpha
+        changes = [
+            ("~" if p[c] > alpha[c] else delta_text(center[baseline[c]], center[c])) if c >= 0 else ""
+            for c in cells
+        ]
+        size = numbers.size
+        tests = [f"({p_text(p[c], size[baseline[c]], size[c])})" if c >= 0 else "" for c in cells]
+        yield Strip(at, changes, " ", "right")
+        yield Strip(at + 1, tests, " ")
+        yield Strip(at + 2, self._all_marks(cells, self._tables.comparison_warnings), " ")
+
+    def _number_notes(self, rows: list[list[int]]) -> None:
+        """Number the footnotes in the order in which a reader meets them."""
+        warnings, comparison_warnings = self._tables.warnings, self._tables.comparison_warnings
+        if warnings or comparison_warnings:
+            for cell in itertools.chain.from_iterable(rows):
+                self._marks(warnings.get(cell))
+                self._marks(comparison_warnings.get(cell))
+
+    def _all_marks(self, cells: Sequence[int], warnings: dict[int, list[str]]) -> list[str]:
+        return [self._marks(warnings.get(c)) for c in cells] if warnings else [""] * len(cells)
 
     def _summary(self) -> list[Cell]:
         row = [Cell(0, "geomean")]
