@@ -2,6 +2,8 @@
 
 The library's front door. Everything is loaded on first use, so that `import whet`
 costs next to nothing inside a server.
+
+PYTEST_DONT_REWRITE (pytest would warn where `whet run` has loaded us before it)
 """
 
 from whet._version import __version__

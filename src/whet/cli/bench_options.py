@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from whet.driver.bench import Options
 from whet.driver.bench_command import DEFAULT_COUNT, CommandOptions
+from whet.driver.bench_options import parse_duration_s, parse_whole
 from whet.errors import UsageError
 
 __all__ = ["HELP", "Call", "parse"]
@@ -60,8 +61,6 @@ _VALUES = {
     "vs", "threshold", "timeout", "format", "warmup", "prepare", "param",
 }  # fmt: skip
 _SHORT = {"q": "quiet", "h": "help"}
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class _Words:
         return self.values.get(name, [default])[-1]
 
     def whole(self, name: str, default: int) -> int:
-        return _whole(f"--{name}", self.values[name][-1]) if name in self.values else default
+        return parse_whole(f"--{name}", self.values[name][-1]) if name in self.values else default
 
 
 def parse(argv: Sequence[str]) -> Call:
@@ -161,7 +160,7 @@ def parse(argv: Sequence[str]) -> Call:
         command=words.command,
         revision=words.text("vs", ""),
         threshold=_share(words.text("threshold", "2%")),
-        timeout_s=_duration_s("--timeout", words.text("timeout", "10s")),
+        timeout_s=parse_duration_s("--timeout", words.text("timeout", "10s")),
         format=format_,
         list="list" in words.flags,
         no_lock="no-lock" in words.flags,
@@ -184,12 +183,12 @@ def _options(words: _Words) -> Options:
     by_count = benchtime.endswith("x")
     return Options(
         pattern=_pattern(words.text("bench", ".")),
-        budget_s=Options.budget_s if by_count else _duration_s("--benchtime", benchtime),
-        iterations=_whole("--benchtime", benchtime[:-1]) if by_count else 0,
+        budget_s=Options.budget_s if by_count else parse_duration_s("--benchtime", benchtime),
+        iterations=parse_whole("--benchtime", benchtime[:-1]) if by_count else 0,
         count=words.whole("count", 1),
         processes=words.whole("processes", Options.processes),
         memory="benchmem" in words.flags,
-        cpus=tuple(_whole("--cpu", part) for part in words.text("cpu", "1").split(",")),
+        cpus=tuple(parse_whole("--cpu", part) for part in words.text("cpu", "1").split(",")),
         seed=words.whole("seed", 0) or None,
     )
 
@@ -223,14 +222,6 @@ def _pattern(text: str) -> tuple[str, ...]:
     return parts
 
 
-def _duration_s(name: str, text: str) -> float:
-    parts = _DURATION.findall(text)
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
-        raise UsageError(f"{name}: {text!r} is no time", hint='for example "1s" or "300ms"')
-    return seconds
-
-
 def _share(text: str) -> float:
     try:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
@@ -239,9 +230,3 @@ def _share(text: str) -> float:
     if not 0 < share < 1:
         raise UsageError(f"--threshold: {text!r} is no share", hint='for example "2%"')
     return share
-
-
-def _whole(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 1_000_000_000:
-        raise UsageError(f"{name}: {text!r} is not a whole number above 0")
-    return int(text)

@@ -19,20 +19,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from whet.collect.bench_slices import SLICE_NS, Slice
 from whet.collect.probe import load_probe
 from whet.errors import WhetError
 
 __all__ = ["B", "BenchmarkError", "Plan", "Reading", "measure", "measure_overhead"]
 
-SLICE_NS = 2_000_000
 # Time to spend on the loop around nothing, and on counting allocations.
 OVERHEAD_BUDGET_NS = 20_000_000
 COUNTING_BUDGET_NS = 20_000_000
 MAX_CALL_GROWTH = 100
 _CO_COROUTINE = 0x80
-
-# (iterations, elapsed_ns, delay_ns in the run queue or -1, end_ns on the monotonic clock)
-Slice = tuple[int, int, int, int]
 
 
 class BenchmarkError(WhetError):

@@ -34,7 +34,11 @@ def result_line(name: str, width: int, iterations: int, values: Sequence[tuple[f
 
 def certificate_line(name: str, certificate: Certificate) -> str:
     """Return what is to be known about a result's noise."""
-    parts = [f"{certificate.processes} processes", f"{certificate.dropped_share:.1%} of slices dropped"]
+    count = certificate.processes
+    parts = [
+        f"{count} process{'es' if count != 1 else ''}",
+        f"{certificate.dropped_share:.1%} of slices dropped",
+    ]
     if not math.isnan(certificate.spread):
         parts.append(f"spread {certificate.spread:.1%}")
         parts.append(f"smallest effect seen {certificate.smallest_effect:.1%}")
