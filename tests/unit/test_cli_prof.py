@@ -150,8 +150,8 @@ def test_every_report_with_rows_has_json(profile, report):
 
 
 @pytest.mark.parametrize("options", [[], ["-json"]])
-@pytest.mark.parametrize("report", ["-disasm=fib", "-weblist=fib"])
-def test_machine_code_is_refused_in_one_line(profile, report, options):
+@pytest.mark.parametrize("report", ["-disasm=fib"])
+def test_missing_machine_code_is_refused_in_one_line(profile, report, options):
     status, out, err = whet(report, *options, profile)
     assert (status, out) == (2, "")
     assert err.startswith("whet: error: ")

@@ -18,6 +18,7 @@ from whet.records import Record
 # The command line asks for the table below before it knows whether it needs NumPy.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from whet.analyze.profile.disasm import Disassembly
     from whet.analyze.profile.graph import Graph
     from whet.analyze.profile.report import Report
     from whet.analyze.profile.speedup import Speedup
@@ -209,11 +210,29 @@ def _shown(write: Callable[[Report, str], Lines]) -> Callable[[Report], bytes]:
     return lambda report: b"".join(_encoded(write(report, "")))
 
 
-def _machine_code(_report: Report, _regex: str) -> Lines:
-    raise UsageError(
-        "machine code is not read, so no disasm and no weblist",
-        hint="list and peek show lines and calls; go tool pprof -disasm=REGEX PROGRAM FILE has instructions",
-    )
+def _disassembly(report: Report, regex: str) -> list[Disassembly]:
+    from whet.analyze.profile.disasm import build_disassembly
+    from whet.driver.binaries import Binaries
+
+    binaries = Binaries(report.profile, report.config)
+    try:
+        return build_disassembly(report, regex, binaries.open, binaries.disassemble)
+    except UsageError as error:
+        raise binaries.explained(error) from None
+    finally:
+        report.warnings += binaries.warnings
+
+
+def _disasm(report: Report, regex: str) -> Lines:
+    from whet.render.profile.disasm import render_disassembly
+
+    return render_disassembly(report, _disassembly(report, regex))
+
+
+def _disasm_rows(report: Report, regex: str) -> object:
+    from whet.analyze.profile.code_rows import disassembly_rows
+
+    return disassembly_rows(report, _disassembly(report, regex))
 
 
 def _svg(report: Report, _: str) -> Lines:
@@ -382,8 +401,10 @@ REPORTS: dict[str, Kind] = {
     ),
     "comments": Kind(_comments, "the profile's comments", Defaults(), rows=_comment_rows),
     "csv": Kind(_csv, "the rows of top as CSV, values in base units", Defaults(nodecount=0), rows=_node_rows),
-    "disasm": Kind(_machine_code, "refused: machine code is not read", Defaults(), takes_regex=True),
-    "weblist": Kind(_machine_code, "refused, as disasm", Defaults(), takes_regex=True),
+    "disasm": Kind(
+        _disasm, "machine instructions of functions matching REGEX", _WHOLE, takes_regex=True,
+        rows=_disasm_rows,
+    ),
     **{
         name: Kind(_no_lines, text, _WHOLE, rows=_sample_rows, encode=encode)
         for name, (encode, text) in EXPORTS.items()

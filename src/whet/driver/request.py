@@ -49,7 +49,6 @@ class Request(Record):
     buildid: str = ""
     add_comment: str = ""
     symbolize: str = ""
-    tools: str = ""
     tls_cert: str = ""
     tls_key: str = ""
     tls_ca: str = ""
@@ -71,8 +70,7 @@ REQUEST_OPTIONS: dict[str, str] = {
     "timeout": "how many seconds to wait for a server",
     "buildid": "build id of the main binary where the profile has none",
     "add_comment": "add a comment to the profile",
-    "symbolize": "accepted for pprof's sake: profiles keep the names that they have",
-    "tools": "directory of objdump, for assembly",
+    "symbolize": "none, local or force: whether places without names get them from the program",
     "tls_cert": "client certificate for https",
     "tls_key": "key of the client certificate",
     "tls_ca": "certificate authorities to trust",
@@ -242,7 +240,17 @@ class _Group(Record):
                 profile, notes = load_profile(source), []
         except WhetError as error:
             return error
-        return self._with_program(with_mapping(profile)), notes
+        profile = with_mapping(profile)
+        return self._with_program(profile), notes + self._doubts(profile)
+
+    def _doubts(self, profile: Profile) -> list[str]:
+        """Say whether the program is another one than the profile's."""
+        if not self.program:
+            return []
+        from whet.driver.binaries import program_note
+
+        note = program_note(self.program, profile.strings.text(int(profile.mappings.build_id[0])))
+        return [note] if note else []
 
     def _with_program(self, profile: Profile) -> Profile:
         from dataclasses import replace

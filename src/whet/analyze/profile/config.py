@@ -52,6 +52,7 @@ class Config(Record):
     showcolumns: bool = False
     compact_labels: bool = False
     intel_syntax: bool = False
+    tools: str = ""
     output: str = ""
     source_path: str = ""
     trim_path: str = ""
@@ -145,6 +146,7 @@ OPTIONS: dict[str, Option] = {
         Option("showcolumns", "tell columns of source lines apart", "showcolumns"),
         Option("compact_labels", "leave the profile's facts out of headers", "compact"),
         Option("intel_syntax", "write assembly in Intel syntax", "intel"),
+        Option("tools", "directory of objdump and addr2line, for assembly", "", False),
         Option("output", "write the report to FILE", "", False, (), "o"),
         Option("source_path", "where to look for source files, separated by ':'", "", False),
         Option("trim_path", "what to take off file names, separated by ':'", "", False),
