@@ -17,6 +17,7 @@ from pathlib import Path
 
 from interop.benchstat_oracle import VERSION, run_benchstat, run_whet_stat
 from interop.generated_results import random_case
+from whet.formats.sniff_results import NO_RESULTS
 
 # How benchstat says that nothing was computed; whet's words differ.
 REFUSALS = (b"benchstat: ",)
@@ -36,7 +37,11 @@ def explain(arguments: list[str], directory: Path, *, compat: bool = True) -> st
         return "" if status == 2 and "error" in errors else f"benchstat refuses, whet exits with {status}"
     if ours != expected:
         return f"--- benchstat\n{expected.decode()}\n--- whet\n{ours.decode()}\n{errors}"
-    said = [line for line in errors.splitlines() if not line.startswith(("whet: ", "hint: "))]
+    said = [
+        line
+        for line in errors.splitlines()
+        if not line.startswith(("whet: ", "hint: ")) and NO_RESULTS not in line
+    ]
     wanted = expected_errors.decode().splitlines()
     if said != wanted and len(wanted) < 50:
         return "\n".join(["--- benchstat says", *wanted, "--- whet says", *said])

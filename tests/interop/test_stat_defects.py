@@ -121,5 +121,5 @@ def test_a_value_that_is_no_number_is_dropped_and_said(tmp_path, monkeypatch):
     status, ours, errors = run_whet_stat(["a"])
     assert status == 2
     assert "a:1: value of ns/op is not a number" in errors
-    assert "1 lines or values could not be used" in errors
+    assert "measurements were lost in 1 place" in errors
     assert b"5.000n" in ours

@@ -1,5 +1,6 @@
 """The command itself: options, formats, exit status."""
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_details_follow_the_tables(files):
     status, out, _ = stat("-details", "old", "new")
     assert status == 0
     assert out.startswith(plain)
-    assert "sec/op · pkg: p|q: new to old" in out
+    assert "\nsec/op: new to old\n" in out
     row = next(line for line in out[len(plain) :].splitlines() if line.startswith("A "))
     assert row.split()[1:3] == ["1.200", "1.196–1.204"]
 
@@ -152,7 +153,8 @@ def test_html_needs_nothing_else_and_escapes_names(files):
     assert "http" not in out.replace("http-equiv", "")
     assert "B&lt;x&gt;" in out
     assert out.count("<svg") == 5
-    assert out.count("<circle") == 8 * 2 * 5
+    assert out.count("h0") == 8 * 2 * 5
+    assert "lower is better · 1 worse · 1 better · 1 without a change that can be told from noise" in out
 
 
 @pytest.mark.parametrize(
@@ -174,6 +176,49 @@ def test_bad_calls_are_one_line_and_a_hint(files, arguments):
     assert all(line.startswith(("hint: ", "      ")) for line in others)
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", ": the file is empty"),
+        (b"\x7fELF" + bytes(range(256)) * 9, ": binary data, not text"),
+        (gzip.compress(b"\0\1\2\3"), ": binary data, not text"),
+        (b"PASS\nok\n", ""),
+        (b'{"machine_info": {}, "benchmarks": []}', ""),
+    ],
+    ids=["empty", "binary", "packed", "other text", "JSON without benchmarks"],
+)
+def test_an_input_without_results_beside_others_is_said_and_counts_as_lost(files, content, reason):
+    (files / "other").write_bytes(content)
+    status, out, errors = stat("old", "other")
+    assert (status, out) == (2, stat("old")[1])
+    assert errors.splitlines() == [
+        f"other: no benchmark results{reason}",
+        "whet: error: measurements were lost in 1 place",
+    ]
+    status, out, errors = stat("other")
+    assert (status, out) == (2, "")
+    assert errors.startswith(f"whet: error: other: no benchmark results{reason}\nhint: ")
+
+
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [("thresold", "did you mean -threshold?"), ("html", "-format html"), ("xyz", "--help lists the options")],
+)
+def test_unknown_options_get_a_hint(files, option, hint):
+    status, _, errors = stat(f"--{option}", "old", "new")
+    assert status == 2
+    assert errors.startswith(f"whet: error: unknown option -{option}\nhint: ")
+    assert hint in errors
+
+
+def test_configurations_that_differ_are_named_with_their_tables(files):
+    (files / "two").write_text((files / "old").read_text() + "\npkg: r\nBenchmarkD 1 5 ns/op\n")
+    _, out, _ = stat("-format", "markdown", "two")
+    headings = [line for line in out.splitlines() if line.startswith("###")]
+    assert headings[0] == "### sec/op · pkg: p\\|q"
+    assert headings[-1] == "### sec/op · pkg: r"
+
+
 def test_lost_lines_are_counted_and_the_rest_is_shown(files):
     (files / "bad").write_text("BenchmarkX 1\n" * 60 + "BenchmarkX 1 5 ns/op\n")
     status, out, errors = stat("bad")
@@ -181,7 +226,7 @@ def test_lost_lines_are_counted_and_the_rest_is_shown(files):
     assert "5.000n" in out
     lines = errors.splitlines()
     assert lines[0] == "bad:1: missing measurements"
-    assert lines[-2:] == ["whet: 10 more such lines", "whet: error: 60 lines or values could not be used"]
+    assert lines[-2:] == ["whet: 10 more such lines", "whet: error: measurements were lost in 60 places"]
 
 
 def test_help_lists_every_option():

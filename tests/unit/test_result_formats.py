@@ -3,6 +3,9 @@
 import gzip
 import io
 import json
+import math
+from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -40,7 +43,9 @@ ASV = {
     "commit_hash": "abc", "params": {"machine": "box"}, "version": 2,
     "result_columns": ["result", "params", "version", "samples"],
     "results": {
-        "b.Suite.time_sum": [[1.0, None, 3.0], [["1", "2", "3"]], "v", [[1.0, 1.5], None, None]],
+        "b.Suite.time_sum": [
+            [1.0, None, 3.0, math.nan], [["1", "2", "3", "4"]], "v", [[1.0, 1.5], None, None, None]
+        ],
         "b.track_x": [[42], [], "v"],
         "b.mem_y": [None, [], "v"],
     },
@@ -53,11 +58,22 @@ def read(document):
     return [(r.name, r.values) for r in (results[i] for i in range(len(results)))], results
 
 
-def test_pyperf_values_are_results():
+def test_pyperf_processes_are_results():
     found, results = read(PYPERF)
-    assert found == [("str_join", ((v, "sec/op"),)) for v in (1e-7, 2e-7, 3e-7)] + [("rss", ((4096.0, "B"),))]
+    assert found == [
+        ("str_join", ((pytest.approx(1.5e-7), "sec/op"),)),
+        ("str_join", ((3e-7, "sec/op"),)),
+        ("rss", ((4096.0, "B"),)),
+    ]
     assert results[0].configuration == (("platform", "Linux"),)
     assert results[0].iterations == 1000
+
+
+def test_values_of_a_single_pyperf_process_are_results():
+    runs = [{"values": [1, 2]}, {"warmups": [[1, 0.5]]}]
+    found, results = read({"version": "1.0", "benchmarks": [{"runs": runs}, {"runs": []}]})
+    assert [values[0][0] for _, values in found] == [1, 2]
+    assert [str(p) for p in results.problems] == ["f: benchmark benchmark-1 has no values"]
 
 
 def test_pytest_benchmark_rounds_are_results():
@@ -89,8 +105,11 @@ def test_asv_samples_are_results_and_what_failed_is_said():
         ("b.Suite.time_sum/3", ((3.0, "sec/op"),)),
         ("b.track_x", ((42.0, "tracked"),)),
     ]
-    assert [p.message.split()[0] for p in results.problems] == ["b.Suite.time_sum/2", "b.mem_y"]
-    assert all(p.loses_data for p in results.problems)
+    assert [str(p) for p in results.problems if p.loses_data] == [
+        "f: b.Suite.time_sum/2 has no result: it failed",
+        "f: b.mem_y has no result: it failed or was not run",
+    ]
+    assert [str(p) for p in results.problems if not p.loses_data] == ["f: b.Suite.time_sum/4 was skipped"]
 
 
 def test_gzip_files_are_unpacked():
@@ -104,6 +123,8 @@ def test_gzip_files_are_unpacked():
         {}, [], {"results": 5}, {"results": [1]}, {"results": [{"command": "x", "times": ["a"]}]},
         {"version": "1.0", "benchmarks": [{"metadata": {"unit": "parsec"}}]},
         {"version": "1.0", "benchmarks": [{"runs": [{"values": [True]}]}]},
+        {"version": "1.0", "benchmarks": [{"runs": [{"values": [math.nan]}]}]},
+        {"results": [{"command": "x", "times": [math.inf]}]},
         {"machine_info": {}, "benchmarks": [{"name": "x"}]},
         {"machine_info": {}, "benchmarks": [{"name": "x", "stats": {}}]},
         {"results": {"x": 1}, "commit_hash": "", "result_columns": ["result"]},
@@ -119,3 +140,62 @@ def test_every_reader_has_a_sample():
     assert {reader.name for reader in READERS} == set(documents)
     for reader in READERS:
         assert all(key in documents[reader.name] for key in reader.keys)
+
+
+# Written by the tools themselves, of the version in the file's name.
+REAL = Path(__file__).parents[1] / "data/results"
+
+
+def medians_of(file):
+    with (REAL / file).open("rb") as stream:
+        results = read_results(stream, file, UnitMetadata())
+    values = {}
+    for result in (results[i] for i in range(len(results))):
+        for value, unit in result.values:
+            values.setdefault((result.name, unit), []).append(value)
+    return {key: median(found) for key, found in values.items()}, results
+
+
+def test_real_pytest_benchmark_medians_are_its_own():
+    found, results = medians_of("pytest-benchmark-5.3.1.json")
+    own = json.loads((REAL / "pytest-benchmark-5.3.1.json").read_text())["benchmarks"]
+    assert found == {(b["fullname"], "sec/op"): pytest.approx(b["stats"]["median"]) for b in own}
+    assert len(results) == sum(b["stats"]["rounds"] for b in own)
+    assert results.problems == []
+
+
+def test_real_hyperfine_medians_are_its_own():
+    found, results = medians_of("hyperfine-1.15.0.json")
+    own = json.loads((REAL / "hyperfine-1.15.0.json").read_text())["results"]
+    expected = [pytest.approx(result["median"], abs=1e-9) for result in own]
+    assert [found[key] for key in found if key[1] == "sec/op"] == expected
+    assert next(iter(found)) == ("expr_1_+_1/n=1", "sec/op")
+    assert results.problems == []
+
+
+def test_real_pyperf_processes_are_measurements():
+    found, results = medians_of("pyperf-2.10.0.json")
+    own = json.loads((REAL / "pyperf-2.10.0.json").read_text())["benchmarks"]
+    processes = [[median(run["values"]) for run in b["runs"] if run.get("values")] for b in own]
+    assert list(found.values()) == [pytest.approx(median(values)) for values in processes]
+    assert len(results) == sum(map(len, processes))
+    assert set(found) == {("join", "sec/op"), ("sort", "sec/op")}
+
+
+def test_real_asv_samples_are_measurements_and_what_is_missing_is_said():
+    found, results = medians_of("asv-0.6.6.json")
+    assert set(found) == {
+        ("b.Skips.time_s/1", "sec/op"),
+        ("b.Suite.time_sort/10", "sec/op"),
+        ("b.Suite.time_sort/100", "sec/op"),
+        ("b.Suite.peakmem_x/10", "peak-B"),
+        ("b.Suite.peakmem_x/100", "peak-B"),
+        ("b.mem_list", "B"),
+        ("b.track_len", "tracked"),
+    }
+    row = json.loads((REAL / "asv-0.6.6.json").read_text())["results"]["b.Suite.time_sort"]
+    assert found["b.Suite.time_sort/10", "sec/op"] == pytest.approx(row[0][0])
+    assert [(p.message, p.loses_data) for p in results.problems] == [
+        ("b.Skips.time_s/2 was skipped", False),
+        ("b.time_fail has no result: it failed or was not run", True),
+    ]

@@ -25,7 +25,7 @@ CONTRAST = """() => {
   };
   const style = getComputedStyle(document.documentElement);
   const ratios = [];
-  for (const ink of ["ink", "soft", "better", "worse", "old", "new"])
+  for (const ink of ["ink", "soft", "better", "worse", "old", "new", "third", "fourth"])
     for (const paper of ["paper", "raised"]) {
       const [x, y] = [ink, paper].map((n) => light(style.getPropertyValue(`--${n}`))).sort((p, q) => q - p);
       ratios.push((x + 0.05) / (y + 0.05));
@@ -53,7 +53,10 @@ def test_page_shows_every_measurement_and_asks_for_nothing(page: Any) -> None:
     assert page.errors == []
     assert [url for url in page.requests if not url.startswith("file://")] == []
     assert page.page.locator("svg.strip").count() == 8
-    assert page.page.locator("svg.strip circle").count() == 8 * 2 * 12
+    dots = page.page.locator("svg.strip path.dots").evaluate_all(
+        "paths => paths.map((p) => p.getAttribute('d'))"
+    )
+    assert "".join(dots).count("M") == 8 * 2 * 12
     assert page.page.locator("td.worse").inner_text() == "+12.21% worse"
 
 
@@ -61,9 +64,11 @@ def test_dots_lie_within_their_strip(page: Any) -> None:
     outside = page.page.evaluate(
         """() => [...document.querySelectorAll("svg.strip")].filter((svg) => {
           const box = svg.getBoundingClientRect();
-          return [...svg.querySelectorAll("circle")].some((dot) => {
-            const d = dot.getBoundingClientRect();
-            return d.left < box.left || d.right > box.right || d.top < box.top || d.bottom > box.bottom;
+          return [...svg.querySelectorAll("path.dots")].some((dots) => {
+            const d = dots.getBoundingClientRect();
+            const r = parseFloat(getComputedStyle(dots).strokeWidth) / 2;
+            const beside = d.left - r < box.left || d.right + r > box.right;
+            return beside || d.top - r < box.top || d.bottom + r > box.bottom;
           });
         }).length"""
     )
@@ -80,3 +85,13 @@ def test_names_are_not_broken_where_there_is_room(page: Any) -> None:
         ".map((cell) => cell.getClientRects()[0].height)"
     )
     assert max(heights) < 60
+
+
+@pytest.mark.parametrize("width", [360, 420, 760, 1280])
+def test_nothing_of_a_comparison_is_cut_off(page: Any, width: int) -> None:
+    page.page.set_viewport_size({"width": width, "height": 800})
+    hidden = page.page.evaluate(
+        "() => [document.documentElement, ...document.querySelectorAll('.scroll')]"
+        ".map((e) => e.scrollWidth - e.clientWidth)"
+    )
+    assert max(hidden) == 0

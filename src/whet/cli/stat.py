@@ -44,6 +44,17 @@ FILE may be label=path; - is standard input. Options take one dash or two.
 docs/stat.md tells where this differs from benchstat, and why.
 """
 
+_NOTHING_HINT = "whet stat --help tells what files may hold; profiles are for whet prof"
+# What benchstat's first version had, and what does it now.
+_FORMER = {
+    "html": "-format html",
+    "csv": "-format csv",
+    "split": "-table KEYS",
+    "geomean": "tables of several rows always have the geometric mean",
+    "delta-test": "the test is always Mann and Whitney's; -alpha sets its level",
+    "norange": "-format csv has the numbers in cells of their own",
+}
+
 _TEXTS = ("table", "row", "col", "ignore", "filter")
 _LEVELS = ("alpha", "confidence")
 _CHOICES = ("format", "compat", "sort", "correction", "threshold")
@@ -69,9 +80,10 @@ def main(argv: list[str], streams: Streams) -> int:
     for regression in outcome.regressions:
         streams.talk(f"regression: {regression}")
     if outcome.nothing:
-        raise UsageError(outcome.nothing, hint="whet stat --help tells what files may hold")
+        raise UsageError(outcome.nothing, hint=_NOTHING_HINT)
     if outcome.lost:
-        streams.talk(f"whet: error: {outcome.lost} lines or values could not be used")
+        places = "1 place" if outcome.lost == 1 else f"{outcome.lost} places"
+        streams.talk(f"whet: error: measurements were lost in {places}")
         return LOST_STATUS
     return REGRESSION_STATUS if outcome.regressions else 0
 
@@ -105,7 +117,7 @@ def _option(request: Request, name: str, value: str | None, words: list[str]) ->
         request.details = True
         return
     if name not in (*_TEXTS, *_LEVELS, *_CHOICES):
-        raise UsageError(f"unknown option -{name}", hint="whet stat --help lists the options")
+        raise UsageError(f"unknown option -{name}", hint=_instead_of(name))
     if value is None:
         if not words:
             raise UsageError(f"option -{name} needs a value", hint="whet stat --help lists the options")
@@ -118,6 +130,17 @@ def _option(request: Request, name: str, value: str | None, words: list[str]) ->
         request.threshold = _percentage(value)
     else:
         _choose(request, name, value)
+
+
+def _instead_of(name: str) -> str:
+    """Return a hint for an option that does not exist."""
+    if name in _FORMER:
+        return _FORMER[name]
+    import difflib
+
+    known = ("details", *_TEXTS, *_LEVELS, *_CHOICES)
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean -{close[0]}?" if close else "whet stat --help lists the options"
 
 
 def _choose(request: Request, name: str, value: str) -> None:

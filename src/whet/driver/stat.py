@@ -19,7 +19,7 @@ from whet.analyze.stat.projection import Projections
 from whet.analyze.stat.table import Levels, Tables, build_tables
 from whet.analyze.stat.utest import Mode
 from whet.errors import SourceError
-from whet.formats.sniff_results import read_results
+from whet.formats.sniff_results import NO_RESULTS, read_results
 from whet.model.result import Problem, Results, UnitMetadata
 
 __all__ = ["FORMATS", "Outcome", "Request", "compare_results"]
@@ -99,8 +99,9 @@ def compare_results(request: Request) -> Outcome:
     notes = _adjust(tables, request)
     regressions = _regressions(tables, request, notes)
     pieces, warnings = _render(tables, request)
-    problems = [problem for one in inputs for problem in one.results.problems]
     nothing = _why_nothing(inputs, cells, request)
+    # What has no place in an input is then the reason itself.
+    problems = [p for one in inputs for p in one.results.problems if p.line or not nothing]
     return Outcome(pieces, problems, warnings, nothing, notes, regressions)
 
 
@@ -185,10 +186,9 @@ def _why_nothing(inputs: list[Labelled], cells: Cells, request: Request) -> str:
     count = sum(len(one.results) for one in inputs)
     if cells.tables:
         return ""
-    if not count:
-        names = ", ".join(one.results.source for one in inputs)
-        return f"no benchmark results in {names}"
-    return f"-filter {request.filter!r} and fixed orders leave none of {count} results"
+    if count:
+        return f"-filter {request.filter!r} and fixed orders leave none of {count} results"
+    return "; ".join(str(p) for one in inputs for p in one.results.problems if not p.line) or NO_RESULTS
 
 
 def _render(tables: Tables, request: Request) -> tuple[Iterable[str], list[str]]:
@@ -205,7 +205,7 @@ def _render(tables: Tables, request: Request) -> tuple[Iterable[str], list[str]]
     if request.format == "json":
         from whet.render.stat.json import render_json
 
-        return [render_json(tables, details)], []
+        return render_json(tables, details), []
     if request.format == "html":
         from whet.render.stat.html import render_html
 

@@ -1,13 +1,15 @@
 """Results files of airspeed velocity (asv), as in `results/MACHINE/COMMIT-ENVIRONMENT.json`.
 
 `results` maps a benchmark to a row of columns that `result_columns` names: `result` is a value for
-each combination of `params`, `samples` the single ones where asv was told to record them. Units
-are those that asv's prefixes of names stand for. The layout is that of asv 0.6's version 2.
+each combination of `params`, `samples` the single ones where asv was told to record them. A result of
+null failed, one of NaN was skipped. Units are those that asv's prefixes of names stand for. The
+layout is that of asv 0.6's version 2.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 from whet.formats.result_json import as_value, benchmark_name, configuration_of
@@ -47,7 +49,10 @@ def _add(builder: ResultsBuilder, name: str, cells: dict[str, Any], configuratio
         single = samples[number] if number < len(samples) else None
         value = results[number] if number < len(results) else None
         if value is None:
-            builder.problem(f"{full} has no result: it failed or was skipped")
+            builder.problem(f"{full} has no result: it failed")
+            continue
+        if isinstance(value, float) and math.isnan(value):
+            builder.problem(f"{full} was skipped", loses_data=False)
             continue
         for one in as_list(single, f"samples of {full}") if single else [value]:
             pair = (as_value(one, f"a value of {full}"), unit)

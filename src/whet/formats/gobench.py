@@ -24,7 +24,7 @@ from whet.formats.numbers import format_float, parse_float
 from whet.kernels.reference.results import ScannedResults
 from whet.model.result import Configuration, Problem, Result, Results, UnitMetadata
 
-__all__ = ["Reader", "decode", "encode", "read"]
+__all__ = ["Reader", "decode", "encode", "read", "wide_encoding"]
 
 F64 = npt.NDArray[np.float64]
 I32 = npt.NDArray[np.int32]
@@ -82,7 +82,7 @@ class Reader:
     def _begun(self) -> bytes:
         """Find out the encoding; return the bytes that were kept for that."""
         self._started = True
-        encoding = _wide_encoding(self._head)
+        encoding = wide_encoding(self._head)
         if encoding:
             self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         return self._head.removeprefix(codecs.BOM_UTF8)
@@ -246,8 +246,10 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _wide_encoding(block: bytes) -> str:
-    """Return the name of UTF-16's variant if the text is in it, else ''."""
+def wide_encoding(block: bytes) -> str:
+    """Return the name of UTF-16's or UTF-32's variant if the text is in it, else ''."""
+    if block.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # one begins with UTF-16's mark
+        return "utf-32"
     if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     head = block[:_HEAD_BYTES]

@@ -1,12 +1,14 @@
 """pyperf's JSON: a benchmark has runs (processes), a run has values in one unit.
 
 Specified by https://pyperf.readthedocs.io/en/latest/api.html#pyperf-json-format. Warm-ups and
-calibrations hold no values and are passed over. Metadata becomes configuration where all of a
-benchmark's runs agree in it.
+calibrations hold no values and are passed over. Values of one process are alike (same memory layout,
+same hash seed), so a process counts as one measurement, the median of its values; only where there
+is a single process each of its values is one.
 """
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from whet.errors import FormatError
@@ -45,12 +47,17 @@ def _add(builder: ResultsBuilder, benchmark: dict[str, Any], metadata: dict[str,
         raise FormatError(f"benchmark {number} has the unknown unit {unit!r}")
     name = benchmark_name(metadata.get("name"), number)
     loops = metadata.get("loops", 1)
-    found = 0
-    for run in runs:
-        for value in as_list(run.get("values", []), "values of a run"):
-            found += 1
-            pair = (as_value(value, f"a value of {name}"), _UNITS[unit])
-            iterations = loops if isinstance(loops, int) and 0 < loops < 1 << 62 else 1
-            builder.add(Result(name, iterations, (pair,), configuration_of(metadata, _SHOWN)))
-    if not found:
+    iterations = loops if isinstance(loops, int) and 0 < loops < 1 << 62 else 1
+    shown = configuration_of(metadata, _SHOWN)
+    values = _measurements(runs, name)
+    if not values:
         builder.problem(f"benchmark {name} has no values")
+    for value in values:
+        builder.add(Result(name, iterations, ((value, _UNITS[unit]),), shown))
+
+
+def _measurements(runs: list[dict[str, Any]], name: str) -> list[float]:
+    """Return one value for each process, or those of a single one."""
+    lists = [as_list(run.get("values", []), "values of a run") for run in runs]
+    processes = [[as_value(v, f"a value of {name}") for v in values] for values in lists if values]
+    return processes[0] if len(processes) == 1 else [median(values) for values in processes]

@@ -13,11 +13,13 @@ from typing import Any, BinaryIO
 from whet.errors import FormatError
 from whet.formats import gobench
 from whet.formats.text import decode_json, unpacked
-from whet.model.result import Results, UnitMetadata
+from whet.model.result import Problem, Results, UnitMetadata
 
-__all__ = ["READERS", "JsonReader", "read_results"]
+__all__ = ["NO_RESULTS", "READERS", "JsonReader", "read_results"]
 
+NO_RESULTS = "no benchmark results"
 _HEAD_BYTES = 1 << 16
+_TEXT_BYTES = 1 << 10
 MAX_JSON_BYTES = 1 << 30
 _GZIP = b"\x1f\x8b"
 
@@ -48,6 +50,8 @@ READERS = (
 def read_results(stream: BinaryIO, source: str, units: UnitMetadata) -> Results:
     """Read benchmark results of any known format; gzip files are unpacked.
 
+    An input without results has a problem that says so.
+
     Raises:
         FormatError: it is JSON, but not of a known format, or damaged.
         OSError: reading fails.
@@ -55,16 +59,28 @@ def read_results(stream: BinaryIO, source: str, units: UnitMetadata) -> Results:
     head = stream.read(_HEAD_BYTES)
     try:
         if head.startswith(_GZIP):
-            data = unpacked(head + stream.read())
-            return _json(data, source) if _is_json(data) else gobench.decode(data, source, units)
-        if _is_json(head):
-            data = head + stream.read(MAX_JSON_BYTES)
-            return _json(data, source)
+            head = unpacked(head + stream.read())
+            results = _json(head, source) if _is_json(head) else gobench.decode(head, source, units)
+        elif _is_json(head):
+            results = _json(head + stream.read(MAX_JSON_BYTES), source)
+        else:
+            results = gobench.read(stream, source, units, head=head)
     except FormatError as error:
         error.source = error.source or source
         error.hint = error.hint or "docs/stat.md lists the formats that whet stat reads"
         raise
-    return gobench.read(stream, source, units, head=head)
+    if not len(results) and not any(problem.loses_data for problem in results.problems):
+        results.problems.append(Problem(source, 0, _emptiness(head)))
+    return results
+
+
+def _emptiness(head: bytes) -> str:
+    """Say that there are no results, and why, where that can be seen."""
+    if not head:
+        return f"{NO_RESULTS}: the file is empty"
+    if b"\0" in head[:_TEXT_BYTES] and not gobench.wide_encoding(head):
+        return f"{NO_RESULTS}: binary data, not text"
+    return NO_RESULTS
 
 
 def _is_json(head: bytes) -> bool:
@@ -74,7 +90,8 @@ def _is_json(head: bytes) -> bool:
 def _json(data: bytes, source: str) -> Results:
     if len(data) > MAX_JSON_BYTES:
         raise FormatError(f"larger than {MAX_JSON_BYTES >> 30} GiB")
-    document: Any = decode_json(data.removeprefix(b"\xef\xbb\xbf"))
+    # asv writes NaN for what was skipped; other readers refuse values that are no numbers.
+    document: Any = decode_json(data.removeprefix(b"\xef\xbb\xbf"), constants=True)
     known = document if isinstance(document, dict) else {}
     for reader in READERS:
         if all(key in known for key in reader.keys):

@@ -119,8 +119,8 @@ def decode_location(text: str) -> tuple[str, str, int]:
     return text[: at - 1], text[at + 1 : match.start()], int(match[1])
 
 
-def decode_json(data: bytes, *, line: int = 0) -> Any:
-    """Parse JSON strictly: no NaN, no infinities, no bottomless nesting.
+def decode_json(data: bytes, *, line: int = 0, constants: bool = False) -> Any:
+    """Parse JSON strictly: no bottomless nesting; NaN and infinities only where `constants` allows them.
 
     Raises:
         FormatError: it is not JSON.
@@ -128,7 +128,8 @@ def decode_json(data: bytes, *, line: int = 0) -> Any:
     place = f"line {line}: " if line else ""
     try:
         with _without_collections():
-            return json.loads(data, parse_constant=_refuse_constant, parse_int=_integer)
+            constant = float if constants else _refuse_constant
+            return json.loads(data, parse_constant=constant, parse_int=_integer)
     except json.JSONDecodeError as error:
         at = f"column {error.colno}" if line else f"line {error.lineno} column {error.colno}"
         raise FormatError(f"{place}not valid JSON ({error.msg.lower()}, {at})") from None

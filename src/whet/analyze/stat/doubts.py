@@ -14,6 +14,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from whet.analyze.distributions import normal_quantile
 from whet.analyze.stat.measurements import Measurements
 
 __all__ = ["Doubts", "find_doubts"]
@@ -89,15 +90,22 @@ def _find_drift(sets: npt.NDArray[np.int64], rows: F64, result: Doubts) -> None:
     size = rows.shape[1]
     later, earlier = np.tril_indices(size, -1)
     score = np.sign(rows[:, later] - rows[:, earlier]).sum(axis=1)
-    ordered = np.sort(rows, axis=1)
-    # Variance under ties, from the lengths of runs of equal values.
-    variance = np.full(len(rows), size * (size - 1) * (2 * size + 5) / 18)
-    for i in np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1)).tolist():
-        ties = np.unique(ordered[i], return_counts=True)[1]
-        variance[i] -= float((ties * (ties - 1) * (2 * ties + 5)).sum()) / 18
+    variance = _score_variance(np.sort(rows, axis=1))
+    z = np.maximum(0.0, np.abs(score) - 1) / np.sqrt(np.where(variance > 0, variance, math.inf))
     third = size // 3
-    for i in np.flatnonzero(variance > 0).tolist():
-        z = max(0.0, abs(float(score[i])) - 1) / math.sqrt(float(variance[i]))
+    for i in np.flatnonzero(z > normal_quantile(1 - _DRIFT_LEVEL / 2)).tolist():
         first, last = float(np.median(rows[i, :third])), float(np.median(rows[i, -third:]))
-        if math.erfc(z / math.sqrt(2)) < _DRIFT_LEVEL and first > 0 and math.isfinite(last):
+        if first > 0 and math.isfinite(last):
             result.drift[int(sets[i])] = last / first - 1
+
+
+def _score_variance(ordered: F64) -> F64:
+    """Return the variance of the score of ascending rows; ties, runs of equal values, lessen it."""
+    size = ordered.shape[1]
+    ends = np.ones(ordered.shape, np.bool_)
+    ends[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
+    ties = np.diff(np.flatnonzero(ends), prepend=-1).astype(np.float64)
+    starts = np.cumsum(ends.sum(axis=1)) - ends.sum(axis=1)
+    lost = np.add.reduceat(ties * (ties - 1) * (2 * ties + 5), starts)
+    variance: F64 = (size * (size - 1) * (2 * size + 5) - lost) / 18
+    return variance

@@ -20,7 +20,7 @@ from whet.analyze.stat.utest import Mode, smallest_size, u_tests
 from whet.formats.numbers import format_float
 from whet.model.result import UnitMetadata
 
-__all__ = ["Column", "Levels", "Table", "Tables", "build_tables"]
+__all__ = ["ALL_EQUAL", "Column", "Levels", "Table", "Tables", "build_tables"]
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]

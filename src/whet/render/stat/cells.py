@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from whet.analyze.stat.details import Details
@@ -11,7 +11,10 @@ from whet.analyze.stat.table import Table, Tables
 from whet.render.stat.numbers import Scale, common_scale, delta_text, fixed, p_text, range_text
 from whet.units import is_binary_unit
 
-__all__ = ["CellText", "RowText", "column_names", "heading_text", "interval_text", "row_texts"]
+__all__ = [
+    "CellText", "RowText", "column_names", "configuration_text", "heading_text", "interval_text", "row_texts",
+    "shared_configuration",
+]  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -48,9 +51,25 @@ class RowText:
     cells: list[CellText | None]
 
 
-def heading_text(table: Table) -> str:
-    """Return the unit and what the configuration of a table is."""
-    return " · ".join([table.unit, *(f"{key}: {value}" for key, value in table.heading if value)])
+def shared_configuration(tables: Tables) -> list[tuple[str, str]]:
+    """Return the keys, with their values, that all tables have alike."""
+    headings = [dict(table.heading) for table in tables.tables]
+    return [
+        (key, value)
+        for key, value in (tables.tables[0].heading if headings else [])
+        if value and all(heading.get(key) == value for heading in headings)
+    ]
+
+
+def configuration_text(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write keys with their values in one line."""
+    return " · ".join(f"{key}: {value}" for key, value in pairs)
+
+
+def heading_text(table: Table, shared: list[tuple[str, str]]) -> str:
+    """Return the unit, and what of the configuration only some tables have."""
+    own = [pair for pair in table.heading if pair[1] and pair not in shared]
+    return f"{table.unit} · {configuration_text(own)}" if own else table.unit
 
 
 def column_names(table: Table) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from whet.analyze.stat.details import Details
 from whet.analyze.stat.table import Table, Tables
-from whet.render.stat.cells import CellText, column_names, heading_text, row_texts
+from whet.render.stat.cells import CellText, column_names, heading_text, row_texts, shared_configuration
 from whet.render.stat.grid import Cell, lay_out
 from whet.render.stat.numbers import fixed
 
@@ -18,6 +18,7 @@ _TITLES = ("ratio", "interval", "p(Holm)", "p(BH)", "could see")
 
 def render_details(tables: Tables, details: Details) -> Iterator[str]:
     """Yield the lines of a table for each column that is compared, and of doubts."""
+    shared = shared_configuration(tables)
     for table in tables.tables:
         rows = list(row_texts(tables, details, table))
         names = column_names(table)
@@ -25,7 +26,7 @@ def render_details(tables: Tables, details: Details) -> Iterator[str]:
             compared = [(row.name, text) for row in rows if (text := row.cells[column]) and text.p]
             if compared:
                 yield ""
-                yield f"{heading_text(table)}: {names[column]} to {names[0]}"
+                yield f"{heading_text(table, shared)}: {names[column]} to {names[0]}"
                 yield from _lines(details, compared)
         yield from _doubts(table, [(row.name, text) for row in rows for text in row.cells if text], names)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,38 +20,43 @@ __all__ = ["SCHEMA_VERSION", "render_json"]
 SCHEMA_VERSION = 1
 
 
-def render_json(tables: Tables, details: Details) -> str:
-    """Return the document."""
-    document = {
+def render_json(tables: Tables, details: Details) -> Iterator[str]:
+    """Yield the pieces of the document, a line for each row of a table."""
+    head = {
         "schema_version": SCHEMA_VERSION,
         "alpha": tables.levels.alpha,
         "confidence": tables.levels.confidence,
-        "tables": [_table(tables, details, table) for table in tables.tables],
     }
-    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") + "\n"
+    yield _encoded(head)[:-1] + ', "tables": ['
+    for number, table in enumerate(tables.tables):
+        yield ",\n" if number else "\n"
+        yield from _table(tables, details, table)
+    yield "\n]}\n"
 
 
-def _table(tables: Tables, details: Details, table: Table) -> dict[str, Any]:
-    return {
+def _encoded(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _table(tables: Tables, details: Details, table: Table) -> Iterator[str]:
+    head = {
         "configuration": dict(table.heading),
         "unit": table.unit,
         "exact": table.exact,
         "better": {1: "higher", -1: "lower", 0: None}[table.direction],
         "column_keys": table.keys,
         "columns": [list(values) for values in table.columns],
-        "rows": [
-            {
-                "name": name,
-                "cells": [_cell(tables, details, c) if c >= 0 else None for c in cells],
-            }
-            for name, cells in zip(table.rows, table.cells.tolist(), strict=True)
-        ],
         "geomean": [
             {"center": _number(s.mean), "ratio": _number(s.ratio), "warnings": s.warnings}
             for s in table.summary
         ],
     }
+    yield _encoded(head)[:-1] + ', "rows": ['
+    for number, (name, cells) in enumerate(zip(table.rows, table.cells.tolist(), strict=True)):
+        record = {"name": name, "cells": [_cell(tables, details, c) if c >= 0 else None for c in cells]}
+        yield (",\n  " if number else "\n  ") + _encoded(record)
+    yield "]}"
 
 
 def _cell(tables: Tables, details: Details, cell: int) -> dict[str, Any]:

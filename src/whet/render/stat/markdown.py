@@ -7,8 +7,16 @@ from collections.abc import Iterator
 
 from whet.analyze.stat.details import Details
 from whet.analyze.stat.table import Table, Tables
-from whet.render.stat.cells import CellText, column_names, heading_text, row_texts
-from whet.render.stat.numbers import common_scale, fixed, ratio_text
+from whet.formats.numbers import format_float
+from whet.render.stat.cells import (
+    CellText,
+    column_names,
+    configuration_text,
+    heading_text,
+    row_texts,
+    shared_configuration,
+)
+from whet.render.stat.numbers import common_scale, ratio_text
 from whet.units import is_binary_unit
 
 __all__ = ["render_markdown"]
@@ -18,11 +26,15 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 def render_markdown(tables: Tables, details: Details) -> Iterator[str]:
     """Yield the lines of all tables, without their ends."""
-    level = f"{fixed(100 * tables.levels.confidence, 0)}%"
+    level = f"{format_float(round(100 * tables.levels.confidence, 6))}%"
+    shared = shared_configuration(tables)
+    if shared:
+        yield _text(configuration_text(shared))
+        yield ""
     for number, table in enumerate(tables.tables):
         if number:
             yield ""
-        yield f"### {_text(heading_text(table))}"
+        yield f"### {_text(heading_text(table, shared))}"
         yield ""
         yield from _table(tables, details, table, level)
 
