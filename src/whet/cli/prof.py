@@ -77,7 +77,9 @@ def main(argv: list[str], streams: Streams) -> int:
     for warning in output.warnings:
         streams.talk(warning)
     viewer = REPORTS[call.command or _DEFAULT_COMMAND].viewer
-    if viewer and not call.config.output and not call.config.json:
+    # A page that is piped somewhere is wanted there, not in the browser.
+    piped = viewer == "weblist" and not streams.out_is_terminal()
+    if viewer and not piped and not call.config.output and not call.config.json:
         from whet.driver.graphviz import show
 
         streams.talk(f"Showing {show(viewer, b''.join(output.pieces))}")

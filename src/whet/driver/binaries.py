@@ -63,6 +63,14 @@ class Binaries:
                 found[first, last] = instructions[bisect_left(places, first) : bisect_left(places, last)]
         return [found[extent] for extent in extents]
 
+    def try_to_disassemble(self, code: CodeFile, extents: Sequence[Extent]) -> list[list[MachineInstruction]]:
+        """Return instructions, or none and a warning where there is no disassembler."""
+        try:
+            return self.disassemble(code, extents)
+        except WhetError as error:
+            self.warnings.append(f"no machine code: {error}" + (f"; {error.hint}" if error.hint else ""))
+            return [[] for _ in extents]
+
     def explained(self, error: UsageError) -> UsageError:
         """Return an error that says, too, why a file was left out."""
         return UsageError("; ".join([str(error), *self.warnings]), hint=error.hint)

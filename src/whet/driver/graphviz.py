@@ -22,6 +22,7 @@ _LONGEST_MESSAGE = 300
 # What a viewer shows, and the commands that are tried.
 VIEWERS = {
     "web": (".svg", ()),
+    "weblist": (".html", ()),
     "gv": (".ps", ("gv",)),
     "eog": (".svg", ("eog",)),
     "evince": (".pdf", ("evince",)),
@@ -54,7 +55,8 @@ def show(viewer: str, picture: bytes) -> str:
         SourceError: there is no such viewer.
     """
     suffix, commands = VIEWERS[viewer]
-    hint = f"whet prof {'svg' if viewer == 'web' else suffix[1:]} -o FILE writes a file instead"
+    report = {"web": "svg", "weblist": "weblist REGEX"}.get(viewer, suffix[1:])
+    hint = f"whet prof {report} -o FILE writes a file instead"
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("BROWSER")):
         raise UsageError(f"{viewer} needs a display, and there is none", hint=hint)
     if commands and not any(shutil.which(command) for command in commands):
@@ -62,7 +64,7 @@ def show(viewer: str, picture: bytes) -> str:
     handle, name = tempfile.mkstemp(suffix, "whet-")
     with open(handle, "wb") as file:
         file.write(picture)
-    if viewer == "web":
+    if viewer in ("web", "weblist"):
         _browse(Path(name).as_uri(), hint)
     else:
         command = next(found for found in map(shutil.which, commands) if found)

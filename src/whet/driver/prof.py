@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from whet.analyze.profile.graph import Graph
     from whet.analyze.profile.report import Report
     from whet.analyze.profile.speedup import Speedup
+    from whet.analyze.profile.weblist import AnnotatedFunction
     from whet.model.profile import Profile
 
 __all__ = ["REPORTS", "Kind", "Output", "make_quick_report", "make_report"]
@@ -223,6 +224,29 @@ def _disassembly(report: Report, regex: str) -> list[Disassembly]:
         report.warnings += binaries.warnings
 
 
+def _annotated(report: Report, regex: str) -> list[AnnotatedFunction]:
+    from whet.analyze.profile.weblist import build_weblist
+    from whet.driver.binaries import Binaries
+
+    binaries = Binaries(report.profile, report.config)
+    reader = SourceReader(report.config.source_path, report.config.trim_path)
+    found = build_weblist(report, regex, reader.lines, binaries.open, binaries.try_to_disassemble)
+    report.warnings += binaries.warnings
+    return found
+
+
+def _weblist(report: Report, regex: str) -> Lines:
+    from whet.render.profile.weblist import render_weblist
+
+    return render_weblist(report, regex, _annotated(report, regex))
+
+
+def _weblist_rows(report: Report, regex: str) -> object:
+    from whet.analyze.profile.code_rows import weblist_rows
+
+    return weblist_rows(report, _annotated(report, regex))
+
+
 def _disasm(report: Report, regex: str) -> Lines:
     from whet.render.profile.disasm import render_disassembly
 
@@ -404,6 +428,10 @@ REPORTS: dict[str, Kind] = {
     "disasm": Kind(
         _disasm, "machine instructions of functions matching REGEX", _WHOLE, takes_regex=True,
         rows=_disasm_rows,
+    ),
+    "weblist": Kind(
+        _weblist, "HTML: source lines of functions matching REGEX, with their instructions",
+        Defaults(trim=False, granularity="lines"), takes_regex=True, rows=_weblist_rows, viewer="weblist",
     ),
     **{
         name: Kind(_no_lines, text, _WHOLE, rows=_sample_rows, encode=encode)

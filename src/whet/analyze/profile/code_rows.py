@@ -6,8 +6,9 @@ from whet.analyze.profile.disasm import Disassembly
 from whet.analyze.profile.machine import HotInstruction
 from whet.analyze.profile.report import Report
 from whet.analyze.profile.rows import Record, base_value, report_document, share_row
+from whet.analyze.profile.weblist import AnnotatedFunction, AnnotatedLine
 
-__all__ = ["disassembly_rows", "instruction_row"]
+__all__ = ["disassembly_rows", "instruction_row", "weblist_rows"]
 
 
 def disassembly_rows(report: Report, found: list[Disassembly]) -> Record:
@@ -43,4 +44,30 @@ def instruction_row(report: Report, instruction: HotInstruction) -> Record:
         "line": instruction.line,
         "flat": base_value(report, instruction.flat),
         "cum": base_value(report, instruction.cum),
+    }
+
+
+def weblist_rows(report: Report, found: list[AnnotatedFunction]) -> Record:
+    """Return `weblist`: a row a function and file, with all its lines."""
+    intervals = report.intervals()
+    rows = []
+    for annotated in found:
+        function = annotated.function
+        row: Record = {"name": function.name, "file": function.file, "line": function.first}
+        ranges = intervals.share(function.flat), intervals.share(function.cum)
+        row |= share_row(report, intervals, function.flat, function.cum, ranges)
+        row["notes"] = annotated.notes
+        row["lines"] = [_line_row(report, line) for line in annotated.lines]
+        rows.append(row)
+    return report_document(report, intervals, rows, None)
+
+
+def _line_row(report: Report, line: AnnotatedLine) -> Record:
+    return {
+        "line": line.number,
+        "flat": base_value(report, line.flat),
+        "cum": base_value(report, line.cum),
+        "text": line.text,
+        "instructions": [instruction_row(report, i) for i in line.machine],
+        "bytecode": [{"offset": c.offset, "name": c.name, "argument": c.argument} for c in line.code],
     }

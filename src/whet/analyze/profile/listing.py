@@ -34,6 +34,7 @@ class ListedFunction:
         file: '' where the profile has none.
         lines: (flat, cum) by line number.
         first, last: the lines worth showing.
+        nodes: its rows of `report.nodes(object_names=True)`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ListedFunction:
     lines: dict[int, tuple[int, int]] = field(default_factory=dict)
     first: int = 1
     last: int = 0
+    nodes: list[int] = field(default_factory=list)
 
 
 def build_listing(report: Report, regex: str) -> list[ListedFunction]:
@@ -84,8 +86,8 @@ def _listed_functions(
     flat, cum = _sums(report, nodes, function_of[nodes.slot_node], len(groups))
     line_flat, line_cum = _sums(report, nodes, line_of[nodes.slot_node], len(places))
     result = [
-        ListedFunction(name, file, int(flat[row]), int(cum[row]))
-        for row, ((name, file), _) in enumerate(groups)
+        ListedFunction(name, file, int(flat[row]), int(cum[row]), nodes=members)
+        for row, ((name, file), members) in enumerate(groups)
     ]
     for (row, line), place in places.items():
         result[row].lines[line] = (int(line_flat[place]), int(line_cum[place]))
