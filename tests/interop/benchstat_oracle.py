@@ -43,10 +43,10 @@ def benchstat_command() -> str:
     return str(binary)
 
 
-def run_benchstat(arguments: list[str], cwd: Path) -> tuple[bytes, bytes]:
+def run_benchstat(arguments: list[str], cwd: Path, *, timeout_s: float = 60) -> tuple[bytes, bytes]:
     """Run the real benchstat; return what it wrote to standard output and to standard error."""
     done = subprocess.run(
-        [benchstat_command(), *arguments], capture_output=True, check=False, cwd=cwd, timeout=60
+        [benchstat_command(), *arguments], capture_output=True, check=False, cwd=cwd, timeout=timeout_s
     )
     return done.stdout, done.stderr
 

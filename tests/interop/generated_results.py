@@ -37,6 +37,38 @@ FILTERS = [
 ]  # fmt: skip
 
 
+# Pieces of filters: keys with values that occur, words that need quotes, expressions, mistakes.
+FILTER_KEYS = {
+    ".name": ["Encode", "Decode", "X", "Sort-it", "Größe", "/code$/", "/^X/", "nobody"],
+    ".fullname": ["X-8", "/size=1/", "/-8$/", "/./"],
+    ".file": ["a.txt", "/b/", "L", "new"],
+    ".unit": ["ns/op", "sec/op", "B/op", "MB/s", "B/s", "/op/", "/B/", "µs"],
+    "/format": ["json", "gob", '"json"', "/o/", '""'],
+    "/size": ["10", "1k", "2Ki", "/^1/"],
+    "/gomaxprocs": ["8", "16", '""'],
+    "goos": ["linux", "darwin", '"li\\x6eux"'],
+    "note": ["before", "after", '""'],
+    "pkg": ['"c d"', "a/b", "/[a-c]/"],
+    '"cpu"': ['"Fast, very"', "slow"],
+    "émile": ["oui"],
+}
+MISTAKES = [
+    "(",
+    ")",
+    ":",
+    "goos:",
+    "goos",
+    "a:(b",
+    "a:(b c)",
+    "a:/(/",
+    "AND",
+    "OR",
+    "@",
+    ",",
+    '"',
+    ".config:x",
+]
+
 # Values without ties and zeros: there benchstat is right.
 PLAIN = ["untied"]
 STYLES = ["noise", "noise", "tied", "tied", "constant", "zero"]
@@ -84,6 +116,29 @@ def _projection(rng: random.Random) -> str:
     return rng.choice([",", " ", ", "]).join(f + o for f, o in zip(fields, orders, strict=True))
 
 
+def _filter(rng: random.Random, depth: int = 2) -> str:
+    """Return an expression in the language of filters, now and then a malformed one."""
+    if rng.random() < 0.01:
+        return rng.choice(MISTAKES)
+    kind = rng.randrange(7) if depth else rng.randrange(3)
+    if kind < 3:
+        key = rng.choice(list(FILTER_KEYS))
+        values = FILTER_KEYS[key]
+        if kind == 2:
+            return f"{key}:({' OR '.join(rng.choices(values, k=rng.randint(1, 3)))})"
+        return f"{key}:{rng.choice(values)}"
+    if kind == 3:
+        return rng.choice(["-", "-", "- "]) + _filter(rng, depth - 1)
+    if kind == 4:
+        return f"({_filter(rng, depth - 1)})"
+    glue = rng.choice([" ", " AND ", " OR ", " OR "])
+    return glue.join(_filter(rng, depth - 1) for _ in range(rng.randint(2, 3)))
+
+
+def _level(rng: random.Random, usual: list[str]) -> str:
+    return rng.choice(usual) if rng.random() < 0.5 else f"{rng.random() ** rng.choice([1, 4]):.4g}"
+
+
 def random_case(seed: int, directory: Path, *, plain: bool = False) -> list[str]:
     """Write the files of a case and return benchstat's arguments, relative to the directory.
 
@@ -104,13 +159,13 @@ def random_case(seed: int, directory: Path, *, plain: bool = False) -> list[str]
         if rng.random() < 0.25:
             arguments += [flag, _projection(rng)]
     if rng.random() < 0.3:
-        arguments += ["-filter", rng.choice(FILTERS)]
+        arguments += ["-filter", rng.choice(FILTERS) if rng.random() < 0.3 else _filter(rng)]
     if rng.random() < 0.2:
-        arguments += [f"-alpha={rng.choice(['0', '0.01', '0.1', '0.5', '1', '1e-05'])}"]
+        arguments += [f"-alpha={_level(rng, ['0', '0.01', '0.1', '0.5', '1', '1e-05'])}"]
     if rng.random() < 0.2:
-        arguments += [f"--confidence={rng.choice(['0', '0.5', '0.9', '0.99', '1', '0.9999'])}"]
-    if rng.random() < 0.5:
-        arguments += ["-format", "csv"]
+        arguments += [f"--confidence={_level(rng, ['0', '0.5', '0.9', '0.99', '1', '0.9999'])}"]
+    if rng.random() < 0.6:
+        arguments += rng.choice([["-format", "csv"], ["--format=csv"], ["-format=csv"], ["-format", "text"]])
     sources = [rng.choice(["", "", "", "L=", "new="]) + file for file in files]
     if rng.random() < 0.05 and not plain:
         sources.append(sources[0])

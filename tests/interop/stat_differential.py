@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -19,12 +20,15 @@ from interop.benchstat_oracle import VERSION, run_benchstat, run_whet_stat
 from interop.generated_results import random_case
 from whet.formats.sniff_results import NO_RESULTS
 
+OPTION = re.compile(r"--?(table|row|col|ignore|filter|alpha|confidence|format)(=|$)")
 # How benchstat says that nothing was computed; whet's words differ.
 REFUSALS = (b"benchstat: ",)
 
 
-def explain(arguments: list[str], directory: Path, *, compat: bool = True) -> str:
-    """Run a case; return '' if both agree, else how they differ."""
+def explain(
+    arguments: list[str], directory: Path, *, compat: bool = True, seen: Counter[str] | None = None
+) -> str:
+    """Run a case; return '' if both agree, else how they differ. `seen` counts what there was to compare."""
     expected, expected_errors = run_benchstat(arguments, directory)
     before = Path.cwd()
     os.chdir(directory)
@@ -33,6 +37,9 @@ def explain(arguments: list[str], directory: Path, *, compat: bool = True) -> st
     finally:
         os.chdir(before)
     refused = any(line.startswith(REFUSALS) for line in expected_errors.splitlines())
+    if seen is not None:
+        seen["refused" if refused else "with tables" if expected else "nothing to show"] += 1
+        seen["lines of tables"] += expected.count(b"\n")
     if refused:
         return "" if status == 2 and "error" in errors else f"benchstat refuses, whet exits with {status}"
     if ours != expected:
@@ -58,13 +65,13 @@ def main() -> int:
     parser.add_argument("--show", type=int, default=3, help="how many differences to print in full")
     parser.add_argument("--save", help="a JSON file to write a summary to")
     given = parser.parse_args()
-    failures, flags = 0, Counter[str]()
+    failures, flags, seen = 0, Counter[str](), Counter[str]()
     with tempfile.TemporaryDirectory() as name:
         for case in range(given.seed, given.seed + given.cases):
             arguments = random_case(case, Path(name), plain=given.default)
-            flags.update({a.split("=")[0].lstrip("-") for a in arguments if a[:1] == "-"} or {"none"})
+            flags.update({a.split("=")[0].lstrip("-") for a in arguments if OPTION.match(a)} or {"none"})
             try:
-                found = explain(arguments, Path(name), compat=not given.default)
+                found = explain(arguments, Path(name), compat=not given.default, seen=seen)
             except Exception as error:
                 found = f"{type(error).__name__}: {error}"
             if found:
@@ -79,10 +86,11 @@ def main() -> int:
             "cases": given.cases,
             "seeds": [given.seed, given.seed + given.cases - 1],
             "differ": failures,
+            "compared": dict(sorted(seen.items())),
             "flags": dict(sorted(flags.items())),
         }
         Path(given.save).write_text(json.dumps(summary, indent=1) + "\n")
-    print(f"{given.cases} cases from {given.seed}, {failures} differ")
+    print(f"{given.cases} cases from {given.seed}, {failures} differ; {dict(seen)}")
     return min(failures, 1)
 
 

@@ -6,6 +6,7 @@ Where it is, `whet stat` says what is right, and `--compat=benchstat` what bench
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
@@ -123,3 +124,13 @@ def test_a_value_that_is_no_number_is_dropped_and_said(tmp_path, monkeypatch):
     assert "a:1: value of ns/op is not a number" in errors
     assert "measurements were lost in 1 place" in errors
     assert b"5.000n" in ours
+
+
+def test_comparing_a_value_that_is_no_number_ends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = [write(tmp_path / "a", ["NaN", 5, 6], "x"), write(tmp_path / "b", [5, 6, 7], "x")]
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_benchstat(files, tmp_path, timeout_s=1)
+    status, ours, _ = run_whet_stat(files)
+    assert status == 2
+    assert b"n=2+3" in ours

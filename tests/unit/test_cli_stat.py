@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,7 @@ def test_html_needs_nothing_else_and_escapes_names(files):
         ["-nope", "old"], ["-row"], ["-format", "xml", "old"], ["-alpha", "2", "old"], ["-alpha=x", "old"],
         [],
         ["-compat=v1", "old"], ["-sort=size", "old"], ["-threshold=-1", "old"], ["-correction=x", "old"],
+        ["-details=no", "old"], ["-details", "-format=csv", "old"],
         ["missing"], ["-filter", ".name:nobody", "old"], ["empty"], ["json"], ["a\0b"], ["x=missing"], ["."],
     ],
 )  # fmt: skip
@@ -209,6 +211,41 @@ def test_unknown_options_get_a_hint(files, option, hint):
     assert status == 2
     assert errors.startswith(f"whet: error: unknown option -{option}\nhint: ")
     assert hint in errors
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda text: text.replace("pkg: p|q", "pkg: other"), "-ignore pkg"),
+        (lambda text: re.sub(r"^(Benchmark\S+)", r"\1-8", text, flags=re.M), "-ignore /gomaxprocs"),
+        (
+            lambda text: re.sub(r"^(Benchmark\S+)", r"\1-8", text.replace("p|q", "x"), flags=re.M),
+            "-ignore /gomaxprocs,pkg",
+        ),
+    ],
+    ids=["configuration", "GOMAXPROCS", "both"],
+)
+def test_inputs_that_never_meet_are_said_and_the_hint_brings_them_together(files, change, hint):
+    (files / "new").write_text(change((files / "new").read_text()))
+    status, out, errors = stat("old", "new")
+    assert status == 0
+    assert "vs base" not in out or "p=" not in out
+    assert errors.splitlines()[0].startswith("whet: nothing is compared, because the results differ in ")
+    assert errors.splitlines()[1] == f"hint: {hint} compares them all the same"
+    assert stat("--compat=benchstat", "old", "new")[2] == ""
+    _, out, errors = stat(*hint.split(), "old", "new")
+    assert "+20.00% (p=0.000 n=8)" in out
+    assert errors == ""
+
+
+def test_different_benchmarks_are_no_mistake(files):
+    (files / "new").write_text((files / "new").read_text().replace("Benchmark", "BenchmarkOther"))
+    assert stat("old", "new")[2] == ""
+
+
+def test_a_filter_that_leaves_nothing_is_told_what_there_is(files):
+    _, _, errors = stat("-filter", ".name:Nobody", "old", "new")
+    assert errors.splitlines()[1:] == ["hint: .name is one of A, B<x>, C; .unit of sec/op, hits, things"]
 
 
 def test_configurations_that_differ_are_named_with_their_tables(files):

@@ -23,7 +23,13 @@ VALUE = re.compile(r"(-?[0-9]+\.([0-9]+))(|[TGMkmµn]|[TGMK]i) ±")
 @pytest.fixture(params=SEEDS)
 def arguments(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return [a for a in random_case(request.param, tmp_path, plain=True) if a not in ("-format", "csv")]
+    given, kept = iter(random_case(request.param, tmp_path, plain=True)), []
+    for argument in given:
+        if argument in ("-format", "-filter"):
+            next(given)
+        elif "format=" not in argument:
+            kept.append(argument)
+    return kept
 
 
 def shown(arguments, form):

@@ -80,7 +80,7 @@ def main(argv: list[str], streams: Streams) -> int:
     for regression in outcome.regressions:
         streams.talk(f"regression: {regression}")
     if outcome.nothing:
-        raise UsageError(outcome.nothing, hint=_NOTHING_HINT)
+        raise UsageError(outcome.nothing, hint=outcome.held or _NOTHING_HINT)
     if outcome.lost:
         places = "1 place" if outcome.lost == 1 else f"{outcome.lost} places"
         streams.talk(f"whet: error: measurements were lost in {places}")
@@ -107,6 +107,8 @@ def parse(argv: list[str]) -> Request | None:
         if name in ("h", "help"):
             return None
         _option(request, name, value if given else None, words)
+    if request.details and request.format == "csv":
+        raise UsageError("-details has no place in CSV", hint="-format json has all the numbers")
     if not request.inputs:
         raise UsageError("no file given", hint="whet stat OLD NEW, or whet stat --help")
     return request
@@ -114,6 +116,8 @@ def parse(argv: list[str]) -> Request | None:
 
 def _option(request: Request, name: str, value: str | None, words: list[str]) -> None:
     if name == "details":
+        if value is not None:
+            raise UsageError("option -details takes no value", hint="leave it out to see tables only")
         request.details = True
         return
     if name not in (*_TEXTS, *_LEVELS, *_CHOICES):

@@ -11,18 +11,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from whet.analyze.stat.apart import keys_that_part
 from whet.analyze.stat.collect_cells import Cells, Labelled, View, collect_cells
 from whet.analyze.stat.correction import Correction
 from whet.analyze.stat.details import correct, find_regressions, sort_rows
 from whet.analyze.stat.filter import all_of, parse_filter
+from whet.analyze.stat.names import base_name
 from whet.analyze.stat.projection import Projections
 from whet.analyze.stat.table import Levels, Tables, build_tables
 from whet.analyze.stat.utest import Mode
 from whet.errors import SourceError
 from whet.formats.sniff_results import NO_RESULTS, read_results
 from whet.model.result import Problem, Results, UnitMetadata
+from whet.units import tidy_unit
 
 __all__ = ["FORMATS", "Outcome", "Request", "compare_results"]
+
+_MOST_LISTED = 6
 
 FORMATS = ("text", "csv", "markdown", "json", "html")
 
@@ -65,7 +70,7 @@ class Outcome:
         pieces: of the report, as text.
         problems: of the inputs.
         warnings: that go beside the report; complete when all pieces were taken.
-        nothing: why there is no table, '' if there is one.
+        nothing: why there is no table, '' if there is one; `held` is what there was to choose from.
         notes: about how the report was made.
         regressions: changes for the worse that fail, as text.
     """
@@ -74,6 +79,7 @@ class Outcome:
     problems: list[Problem]
     warnings: list[str]
     nothing: str = ""
+    held: str = ""
     notes: list[str] = field(default_factory=list)
     regressions: list[str] = field(default_factory=list)
 
@@ -96,13 +102,14 @@ def compare_results(request: Request) -> Outcome:
     cells = collect_cells(inputs, view)
     levels = Levels(request.alpha, request.confidence, Mode.BENCHSTAT if request.compat else Mode.EXACT)
     tables = build_tables(cells, view, levels, units)
-    notes = _adjust(tables, request)
+    notes = _adjust(tables, request) + _apart(tables, request)
     regressions = _regressions(tables, request, notes)
     pieces, warnings = _render(tables, request)
     nothing = _why_nothing(inputs, cells, request)
     # What has no place in an input is then the reason itself.
     problems = [p for one in inputs for p in one.results.problems if p.line or not nothing]
-    return Outcome(pieces, problems, warnings, nothing, notes, regressions)
+    held = _held(inputs) if nothing else ""
+    return Outcome(pieces, problems, warnings, nothing, held, notes, regressions)
 
 
 def _adjust(tables: Tables, request: Request) -> list[str]:
@@ -114,6 +121,20 @@ def _adjust(tables: Tables, request: Request) -> list[str]:
     if request.sort:
         sort_rows(tables, request.sort, reverse=request.reverse)
     return notes
+
+
+def _apart(tables: Tables, request: Request) -> list[str]:
+    """Say why several inputs are beside each other but never compared."""
+    if request.compat:
+        return []
+    keys = keys_that_part(tables)
+    if not keys:
+        return []
+    ignored = ",".join([*filter(None, [request.ignore]), *keys])
+    return [
+        f"whet: nothing is compared, because the results differ in {', '.join(keys)}",
+        f"hint: -ignore {ignored} compares them all the same",
+    ]
 
 
 def _regressions(tables: Tables, request: Request, notes: list[str]) -> list[str]:
@@ -189,6 +210,20 @@ def _why_nothing(inputs: list[Labelled], cells: Cells, request: Request) -> str:
     if count:
         return f"-filter {request.filter!r} and fixed orders leave none of {count} results"
     return "; ".join(str(p) for one in inputs for p in one.results.problems if not p.line) or NO_RESULTS
+
+
+def _held(inputs: list[Labelled]) -> str:
+    """Name what the inputs hold, for a filter that leaves nothing of it."""
+    names = dict.fromkeys(base_name(name) for one in inputs for name in one.results.names)
+    units = dict.fromkeys(tidy_unit(unit)[0] for one in inputs for unit in one.results.units)
+    return f".name is one of {_listed(names)}; .unit of {_listed(units)}" if names else ""
+
+
+def _listed(texts: Iterable[str]) -> str:
+    first, *others = list(texts)
+    shown = [first, *others[: _MOST_LISTED - 1]]
+    more = len(others) + 1 - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _render(tables: Tables, request: Request) -> tuple[Iterable[str], list[str]]:
