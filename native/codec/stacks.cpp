@@ -51,30 +51,35 @@ const char *check(const Stacks &s, std::int64_t node_count) {
 }
 
 void flat_cum(const Stacks &s, Values values, std::span<std::int64_t> flat, std::span<std::int64_t> cum) {
-    std::vector<std::int64_t> last_sample(cum.size(), -1);
+    struct Node { // side by side: one cache line a frame
+        std::uint64_t sum = 0;
+        std::uint64_t last = 0; // the last sample that has it, counted from 1
+    };
+    std::vector<Node> nodes(cum.size());
     for (std::size_t sample = 0; sample < s.size(); ++sample) {
         if (!s.counts(sample))
             continue;
-        const std::int64_t value = values[sample];
+        const std::uint64_t value = bits(values[sample]), mark = sample + 1;
         std::int32_t innermost = -1;
         root_first(s, sample, [&](std::int32_t node, bool) {
             innermost = node;
             if (node < 0)
                 return;
-            const auto n = static_cast<std::size_t>(node);
-            if (last_sample[n] == static_cast<std::int64_t>(sample))
-                return;
-            last_sample[n] = static_cast<std::int64_t>(sample);
-            add(cum[n], value);
+            Node &n = nodes[static_cast<std::size_t>(node)];
+            n.sum += n.last == mark ? 0 : value;
+            n.last = mark;
         });
         if (innermost >= 0)
-            add(flat[static_cast<std::size_t>(innermost)], value);
+            add(flat[static_cast<std::size_t>(innermost)], values[sample]);
     }
+    for (std::size_t n = 0; n < nodes.size(); ++n)
+        add(cum[n], static_cast<std::int64_t>(nodes[n].sum));
 }
 
 void EdgeSums::begin_stack(std::int64_t value) {
+    end_stack();
     ++stack_;
-    value_ = value;
+    value_ = bits(value);
     caller_ = -1;
     residual_ = false;
 }
@@ -88,38 +93,65 @@ void EdgeSums::frame(std::int32_t node, bool inlined) {
     const bool over_hidden = std::exchange(residual_, false);
     if (from < 0 || from == node)
         return;
-    bool fresh;
-    const std::uint32_t e =
-        index_.number(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(node), fresh);
-    if (fresh) {
-        found_.weight.push_back(0);
-        found_.residual.push_back(0);
-        found_.inlined.push_back(1);
-        last_stack_.push_back(0);
-    }
-    if (last_stack_[e] == stack_)
-        return;
-    last_stack_[e] = stack_;
-    add(found_.weight[e], value_);
-    found_.residual[e] |= over_hidden;
-    found_.inlined[e] &= inlined;
+    const std::uint64_t key =
+        std::uint64_t{static_cast<std::uint32_t>(from)} << 32 | static_cast<std::uint32_t>(node);
+    const std::uint64_t hash = mix64(key);
+    // The slots of a stack's calls come from memory while the rest of the stack is read.
+    __builtin_prefetch(&slots_[hash & (slots_.size() - 1)], 1);
+    calls_.push_back({key, hash, over_hidden, inlined});
 }
 
-Edges EdgeSums::sorted() const {
-    const Column<std::uint64_t> &keys = index_.keys();
-    std::vector<std::uint32_t> order(keys.size());
-    std::iota(order.begin(), order.end(), 0u);
-    std::sort(order.begin(), order.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return keys[a] < keys[b]; });
-    Edges sorted;
-    for (std::uint32_t e : order) {
-        sorted.caller.push_back(static_cast<std::int32_t>(keys[e] >> 32));
-        sorted.callee.push_back(static_cast<std::int32_t>(keys[e]));
-        sorted.weight.push_back(found_.weight[e]);
-        sorted.residual.push_back(found_.residual[e]);
-        sorted.inlined.push_back(found_.inlined[e]);
+void EdgeSums::end_stack() {
+    for (const Call &call : calls_)
+        count(call);
+    calls_.clear();
+}
+
+void EdgeSums::count(const Call &call) {
+    Slot &slot = find(call.key, call.hash);
+    if (slot.last == stack_)
+        return;
+    const bool fresh = slot.last == 0;
+    slot = {call.key, stack_, slot.weight + value_, slot.residual || call.residual,
+            (fresh || slot.inlined) && call.inlined};
+    if (fresh && 2 * ++used_ > slots_.size())
+        grow();
+}
+
+EdgeSums::Slot &EdgeSums::find(std::uint64_t key, std::uint64_t hash) {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t i = hash & mask;
+    while (slots_[i].last && slots_[i].key != key)
+        i = (i + 1) & mask;
+    return slots_[i];
+}
+
+void EdgeSums::grow() {
+    Column<Slot> old;
+    old.swap(slots_);
+    slots_.resize(2 * old.size());
+    for (const Slot &slot : old)
+        if (slot.last)
+            find(slot.key, mix64(slot.key)) = slot;
+}
+
+Edges EdgeSums::sorted() {
+    end_stack();
+    std::vector<Slot> found;
+    found.reserve(used_);
+    for (const Slot &slot : slots_)
+        if (slot.last)
+            found.push_back(slot);
+    std::sort(found.begin(), found.end(), [](const Slot &a, const Slot &b) { return a.key < b.key; });
+    Edges edges;
+    for (const Slot &slot : found) {
+        edges.caller.push_back(static_cast<std::int32_t>(slot.key >> 32));
+        edges.callee.push_back(static_cast<std::int32_t>(slot.key));
+        edges.weight.push_back(static_cast<std::int64_t>(slot.weight));
+        edges.residual.push_back(slot.residual);
+        edges.inlined.push_back(slot.inlined);
     }
-    return sorted;
+    return edges;
 }
 
 Edges edge_sums(const Stacks &s, Values values) {

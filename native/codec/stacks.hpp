@@ -47,17 +47,34 @@ Edges edge_sums(const Stacks &stacks, Values values);
 // The same, one stack after the other: begin_stack, then its frames root first, -1 = hidden.
 class EdgeSums {
   public:
+    EdgeSums() { slots_.resize(1024); }
     void begin_stack(std::int64_t value);
     void frame(std::int32_t node, bool inlined);
     // By caller, then by callee.
-    Edges sorted() const;
+    Edges sorted();
 
   private:
-    PairIndex index_;
-    Edges found_; // weight, residual and inlined of each pair
-    Column<std::uint64_t> last_stack_;
+    struct Slot {           // all of an edge in one place: one cache line an occurrence
+        std::uint64_t key;  // caller << 32 | callee
+        std::uint64_t last; // the last stack that has it, counted from 1; 0 = free
+        std::uint64_t weight;
+        bool residual, inlined;
+    };
+    struct Call {
+        std::uint64_t key, hash;
+        bool residual, inlined;
+    };
+
+    void end_stack();
+    void count(const Call &call);
+    Slot &find(std::uint64_t key, std::uint64_t hash);
+    void grow();
+
+    Column<Slot> slots_;
+    std::size_t used_ = 0;
+    Column<Call> calls_; // of the stack at hand
     std::uint64_t stack_ = 0;
-    std::int64_t value_ = 0;
+    std::uint64_t value_ = 0;
     std::int32_t caller_ = -1;
     bool residual_ = false; // hidden frames lie between the caller and the next frame
 };

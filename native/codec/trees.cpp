@@ -10,42 +10,48 @@ namespace {
 
 constexpr std::int32_t kRoot = -1, kRest = -2;
 
-// The samples [begin, end) of a list that go on below a node.
+// A sample on its way down: kept together, because reading a column for each part misses caches.
+struct Walker {
+    double mass; // in the first type
+    std::int64_t place;
+    std::int64_t left; // frames from `place` on
+    std::int32_t sample;
+    std::int32_t frame; // the one at `place`
+};
+
+// The walkers [begin, end) of a list that go on below a node.
 struct Group {
     std::int32_t node;
     std::size_t begin, end;
 };
 
-std::int32_t largest_frame(const Walks &walks) {
-    std::int32_t largest = -1;
-    for (std::int32_t frame : walks.frames)
-        largest = std::max(largest, frame);
-    return largest;
-}
+// What the walkers of the node at hand do with a frame.
+struct Tally {
+    std::int64_t count = 0;
+    std::int32_t first = 0; // the first sample
+    std::int32_t child = 0;
+    std::size_t group = 0; // where walkers go on, kStop for nowhere
+};
+constexpr std::size_t kStop = SIZE_MAX;
+
+constexpr std::size_t kAhead = 12; // walkers between asking for a frame and needing it
 
 class Grower {
   public:
     Grower(const Walks &walks, const Cut &cut)
         : walks_(walks), cut_(cut), on_path_(cut.path.empty() ? -1 : 0),
           fine_cutoff_(cut.cutoff.begin(), cut.cutoff.end()) {
-        const std::int32_t largest = largest_frame(walks);
-        const auto frames = static_cast<std::size_t>(largest + 1);
-        mass_.resize(frames * walks.types);
-        count_.resize(frames);
-        child_.resize(frames);
-        first_.resize(frames);
+        mass_.resize(walks.frame_count * walks.types);
+        tally_.resize(walks.frame_count);
         tree_.node_of_sample.resize(walks.size());
-        std::fill_n(tree_.node_of_sample.data(), walks.size(), 0);
         add_node(-1, kRoot, 0, -1, false);
     }
 
     GrownTree grown() {
-        std::vector<std::int32_t> active;
-        for (std::size_t s = 0; s < walks_.size(); ++s)
-            if (walks_.length[s] > 0)
-                active.push_back(static_cast<std::int32_t>(s));
+        Column<Walker> active = starting();
+        next_.reserve_whole(active.size());
         std::vector<Group> groups{{0, 0, active.size()}};
-        for (std::int64_t depth = 0; !active.empty(); ++depth) {
+        for (std::int64_t depth = 0; !active.empty() && !tree_.bad_frame; ++depth) {
             next_.clear();
             next_groups_.clear();
             for (const Group &group : groups)
@@ -63,10 +69,23 @@ class Grower {
     }
 
   private:
-    std::size_t frame_at(std::int32_t sample, std::int64_t depth) const {
-        const auto s = static_cast<std::size_t>(sample);
-        return static_cast<std::size_t>(
-            walks_.frames[static_cast<std::size_t>(walks_.first[s] + walks_.step * depth)]);
+    Column<Walker> starting() {
+        Column<Walker> walkers;
+        walkers.reserve_whole(walks_.size());
+        for (std::size_t s = 0; s < walks_.size(); ++s)
+            if (walks_.length[s] > 0)
+                walkers.push_back({walks_.mass[s * walks_.types], walks_.first[s], walks_.length[s],
+                                   static_cast<std::int32_t>(s), frame_at(walks_.first[s])});
+        return walkers;
+    }
+
+    // Frames are checked when they are met: most of them never are.
+    std::int32_t frame_at(std::int64_t place) {
+        const std::int32_t frame = walks_.frames[static_cast<std::size_t>(place)];
+        if (static_cast<std::uint32_t>(frame) < walks_.frame_count)
+            return frame;
+        tree_.bad_frame = true;
+        return 0;
     }
 
     std::int32_t add_node(std::int32_t parent, std::int32_t frame, std::int32_t folded, std::int32_t sample,
@@ -80,28 +99,29 @@ class Grower {
         return node;
     }
 
-    void descend(const Group &group, const std::vector<std::int32_t> &active, std::int64_t depth) {
-        add_up(group, active, depth);
+    void descend(const Group &group, const Column<Walker> &active, std::int64_t depth) {
+        add_up(group, active);
         std::sort(touched_.begin(), touched_.end());
         add_children(group.node, depth);
-        follow(group, active, depth);
+        follow(group, active);
         for (std::int32_t frame : touched_)
             forget(static_cast<std::size_t>(frame));
         touched_.clear();
     }
 
-    void add_up(const Group &group, const std::vector<std::int32_t> &active, std::int64_t depth) {
+    void add_up(const Group &group, const Column<Walker> &active) {
         const std::size_t types = walks_.types;
-        frame_of_.resize(group.end - group.begin);
         for (std::size_t i = group.begin; i < group.end; ++i) {
-            const std::size_t frame = frame_at(active[i], depth);
-            frame_of_[i - group.begin] = static_cast<std::int32_t>(frame);
-            if (count_[frame]++ == 0) {
-                touched_.push_back(static_cast<std::int32_t>(frame));
-                first_[frame] = active[i];
+            const Walker &w = active[i];
+            const auto frame = static_cast<std::size_t>(w.frame);
+            Tally &tally = tally_[frame];
+            if (tally.count++ == 0) {
+                touched_.push_back(w.frame);
+                tally.first = w.sample;
             }
-            for (std::size_t t = 0; t < types; ++t)
-                mass_[frame * types + t] += walks_.mass[static_cast<std::size_t>(active[i]) * types + t];
+            mass_[frame * types] += w.mass;
+            for (std::size_t t = 1; t < types; ++t)
+                mass_[frame * types + t] += walks_.mass[static_cast<std::size_t>(w.sample) * types + t];
         }
     }
 
@@ -121,21 +141,23 @@ class Grower {
             const auto f = static_cast<std::size_t>(frame);
             const bool is_step = follows && frame == cut_.path[step];
             if (!is_step && !reaches(f, cut_.cutoff) && !(fine && reaches(f, fine_cutoff_))) {
-                child_[f] = kRest;
+                tally_[f].child = kRest;
                 if (rest_count++ == 0)
-                    rest_sample = first_[f];
+                    rest_sample = tally_[f].first;
                 continue;
             }
-            child_[f] = add_node(node, frame, 0, first_[f], fine);
+            tally_[f].child = add_node(node, frame, 0, tally_[f].first, fine);
             if (is_step)
-                step_into(child_[f], f, step + 1 == cut_.path.size());
+                step_into(tally_[f].child, f, step + 1 == cut_.path.size());
         }
         if (!rest_count)
             return;
         const std::int32_t rest = add_node(node, kRest, rest_count, rest_sample, fine);
-        for (std::int32_t frame : touched_)
-            if (child_[static_cast<std::size_t>(frame)] == kRest)
-                child_[static_cast<std::size_t>(frame)] = rest;
+        for (std::int32_t frame : touched_) {
+            std::int32_t &child = tally_[static_cast<std::size_t>(frame)].child;
+            if (child == kRest)
+                child = rest;
+        }
     }
 
     void step_into(std::int32_t node, std::size_t frame, bool last) {
@@ -148,32 +170,38 @@ class Grower {
             fine_cutoff_[t] = std::max(mass_[frame * walks_.types + t] * cut_.share, 1.0);
     }
 
-    // Put the samples that go on below kept children behind each other, child by child.
-    void follow(const Group &group, const std::vector<std::int32_t> &active, std::int64_t depth) {
+    // Put the walkers that go on below kept children behind each other, child by child.
+    void follow(const Group &group, const Column<Walker> &active) {
+        std::size_t room = next_.size();
         for (std::int32_t frame : touched_) {
-            const auto f = static_cast<std::size_t>(frame);
-            const bool kept = tree_.frame[static_cast<std::size_t>(child_[f])] >= 0;
-            const auto size = static_cast<std::size_t>(kept ? count_[f] : 0);
-            if (kept)
-                next_groups_.push_back({child_[f], next_.size(), next_.size()});
-            place_.push_back(kept ? next_groups_.size() - 1 : SIZE_MAX);
-            count_[f] = static_cast<std::int64_t>(place_.size() - 1);
-            next_.resize(next_.size() + size);
+            Tally &tally = tally_[static_cast<std::size_t>(frame)];
+            tally.group = kStop;
+            if (tree_.frame[static_cast<std::size_t>(tally.child)] < 0)
+                continue;
+            tally.group = next_groups_.size();
+            next_groups_.push_back({tally.child, room, room});
+            room += static_cast<std::size_t>(tally.count);
         }
+        next_.grow(room - next_.size()); // no more walkers go on than there were
         for (std::size_t i = group.begin; i < group.end; ++i) {
-            const std::int32_t sample = active[i];
-            const auto frame = static_cast<std::size_t>(frame_of_[i - group.begin]);
-            const auto s = static_cast<std::size_t>(sample);
-            tree_.node_of_sample[s] = child_[frame];
-            const std::size_t place = place_[static_cast<std::size_t>(count_[frame])];
-            if (place != SIZE_MAX && walks_.length[s] > depth + 1)
-                next_[next_groups_[place].end++] = sample;
+            if (i + kAhead < group.end)
+                __builtin_prefetch(&walks_.frames[static_cast<std::size_t>(active[i + kAhead].place)]);
+            step_down(active[i]);
         }
-        place_.clear();
+    }
+
+    void step_down(const Walker &w) {
+        const Tally &tally = tally_[static_cast<std::size_t>(w.frame)];
+        if (tally.group == kStop || w.left == 1) {
+            tree_.node_of_sample[static_cast<std::size_t>(w.sample)] = tally.child;
+            return;
+        }
+        const std::int64_t place = w.place + walks_.step;
+        next_[next_groups_[tally.group].end++] = {w.mass, place, w.left - 1, w.sample, frame_at(place)};
     }
 
     void forget(std::size_t frame) {
-        count_[frame] = 0;
+        tally_[frame].count = 0;
         std::fill_n(mass_.begin() + static_cast<std::ptrdiff_t>(frame * walks_.types), walks_.types, 0.0);
     }
 
@@ -185,12 +213,10 @@ class Grower {
     std::vector<double> fine_cutoff_;
     // Of the node at hand, by frame.
     std::vector<double> mass_;
-    std::vector<std::int64_t> count_; // samples; then the frame's place in `place_`
-    std::vector<std::int32_t> child_, first_, touched_;
-    std::vector<std::int32_t> frame_of_; // of its samples, in order: reading them again misses caches
-    std::vector<std::size_t> place_;     // the group a kept frame's samples go to
+    std::vector<Tally> tally_;
+    std::vector<std::int32_t> touched_;
     // Of the next level.
-    std::vector<std::int32_t> next_;
+    Column<Walker> next_;
     std::vector<Group> next_groups_;
 };
 
@@ -209,29 +235,24 @@ const char *check(const Walks &w) {
         if (first < 0 || first >= size || w.length[s] > (w.step > 0 ? size - first : first + 1))
             return "a path leaves the frames";
     }
-    std::int32_t smallest = 0;
-    for (std::int32_t frame : w.frames)
-        smallest = std::min(smallest, frame);
-    if (smallest < 0)
-        return "a frame is negative";
     return nullptr;
 }
 
 GrownTree grow_tree(const Walks &walks, const Cut &cut) { return Grower(walks, cut).grown(); }
 
-Column<std::int64_t> count_flags(std::span<const std::int64_t> start, std::span<const std::uint8_t> flags) {
+Column<std::int64_t> count_flags(std::span<const std::int64_t> start, const Flags &flags) {
     Column<std::int64_t> counts;
     counts.reserve(start.size());
     for (std::size_t row = 0; row + 1 < start.size(); ++row) {
         std::int64_t count = 0;
         for (auto i = start[row]; i < start[row + 1]; ++i)
-            count += flags[static_cast<std::size_t>(i)] != 0;
+            count += flags[static_cast<std::size_t>(i)];
         counts.push_back(count);
     }
     return counts;
 }
 
-FlagEnds flag_ends(std::span<const std::int64_t> start, std::span<const std::uint8_t> flags) {
+FlagEnds flag_ends(std::span<const std::int64_t> start, const Flags &flags) {
     FlagEnds ends;
     ends.first.reserve(start.size());
     ends.last.reserve(start.size());

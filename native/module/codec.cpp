@@ -22,6 +22,7 @@ void bind_gunzip(nb::module_ &m);
 void bind_merge(nb::module_ &m);
 void bind_results(nb::module_ &m);
 void bind_stacks(nb::module_ &m);
+void bind_steps(nb::module_ &m);
 void bind_trees(nb::module_ &m);
 
 namespace {
@@ -238,5 +239,6 @@ void bind_codec(nb::module_ &m) {
     bind_merge(m);
     bind_results(m);
     bind_stacks(m);
+    bind_steps(m);
     bind_trees(m);
 }

@@ -28,6 +28,7 @@ def walks(draw: st.DrawFn) -> dict[str, Any]:
     masses = st.lists(st.integers(0, 20), min_size=types * len(depths), max_size=types * len(depths))
     return {
         "frames": np.array(draw(frames), np.int32),
+        "frame_count": FRAMES,
         "first": start[:-1] if step > 0 else start[1:] - 1,
         "length": np.diff(start),
         "step": step,
@@ -71,6 +72,28 @@ def test_flag_ends(rows: list[list[bool]]) -> None:
         assert ours.tolist() == expected.tolist()
 
 
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=5), max_size=6),
+    st.lists(st.booleans(), min_size=4, max_size=4),
+)
+def test_flags_of_other_rows(rows: list[list[int]], table: list[bool]) -> None:
+    start = np.cumsum([0, *map(len, rows)]).astype(np.int64)
+    element = np.array([row for line in rows for row in line], np.int32)
+    flags = np.array(table, np.bool_)
+    counts = [sum(table[row] for row in line) for line in rows]
+    for side in (kernels, reference):
+        assert side.count_flags(start, flags, element).tolist() == counts  # type: ignore[attr-defined]
+    ours, expected = kernels.flag_ends(start, flags, element), reference.flag_ends(start, flags[element])
+    assert [column.tolist() for column in ours] == [column.tolist() for column in expected]
+
+
+def test_rows_without_a_flag_are_refused() -> None:
+    start, flags = np.array([0, 1], np.int64), np.zeros(2, np.bool_)
+    for row in (-1, 2):
+        with pytest.raises(ValueError, match="no flag"):
+            kernels.count_flags(start, flags, np.array([row], np.int32))
+
+
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
@@ -78,7 +101,8 @@ def test_flag_ends(rows: list[list[bool]]) -> None:
         ({"length": np.array([3], np.int64)}, "leaves the frames"),
         ({"first": np.array([-1], np.int64)}, "leaves the frames"),
         ({"first": np.array([0, 0], np.int64)}, "differ in length"),
-        ({"frames": np.array([0, -1], np.int32)}, "negative"),
+        ({"frames": np.array([0, -1], np.int32)}, "frame_count"),
+        ({"frame_count": 1}, "frame_count"),
         ({"step": 2}, "step"),
         ({"cutoff": np.ones(2)}, "cutoff"),
     ],
@@ -86,6 +110,7 @@ def test_flag_ends(rows: list[list[bool]]) -> None:
 def test_arguments_that_do_not_fit_are_refused(changed: dict[str, Any], problem: str) -> None:
     arguments: dict[str, Any] = {
         "frames": np.array([0, 1], np.int32),
+        "frame_count": 2,
         "first": np.array([0], np.int64),
         "length": np.array([2], np.int64),
         "step": 1,

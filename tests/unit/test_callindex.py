@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from web.profiles import Sample, Step, build, program, random_program
 from whet.analyze.profile.callindex import CallIndex, ScreenTree, build_call_index
 from whet.analyze.profile.calltree import REST
+from whet.analyze.profile.choice import Choices
+from whet.analyze.profile.chosen import choose
 from whet.analyze.profile.config import Config, Defaults
-from whet.analyze.profile.filters import apply_filters, chosen_samples
+from whet.analyze.profile.filters import apply_filters
 from whet.analyze.profile.neighbours import line_sums, node_calls
 from whet.analyze.profile.report import prepare
 from whet.analyze.profile.rows import call_rows
-from whet.analyze.profile.select import select_samples
 from whet.model.profile import Profile
 
 
@@ -103,7 +106,7 @@ def test_calls_are_those_of_the_peek_report() -> None:
     for name in ("function_3", "function_22"):
         report = prepare(profile, config, Defaults(trim=False, nodecount=0))
         (row,) = call_rows(report, f"^{name} ")["rows"]
-        calls = node_calls(index, named(index, name))
+        ((_, calls),) = node_calls(index, [named(index, name)])
         for found, expected in ((calls.callers, row["callers"]), (calls.callees, row["callees"])):
             mine = {(index.nodes.function_name(node), value) for node, value in found}
             assert mine == {(edge["name"], edge["value"]) for edge in expected}
@@ -130,29 +133,86 @@ def test_matching_counts_a_sample_once() -> None:
         {"focus": "function_3"}, {"ignore": "module_1"}, {"focus": "module_2", "ignore": "function_7"},
         {"tagfocus": "thread=t1"}, {"tagignore": "t2"}, {"focus": "nothing"}, {"tagfocus": "thread=none"},
         {"focus": "function_1", "tagfocus": "t0", "tagignore": "t1"},
+        {"hide": "module_1"}, {"hide": "."}, {"show": "module_2"}, {"show": "nothing"},
+        {"hide": "function_1", "show": "module_[12]", "focus": "function_2", "ignore": "function_33"},
+        {"show_from": "module_2"}, {"show_from": "nothing"}, {"prune_from": "function_1"},
+        {"hide": "function_2", "show_from": "function_2", "prune_from": "function_2"},
+        {"hide": "module_3", "show_from": "module_2", "prune_from": "module_1", "tagignore": "t1"},
     ],
 )  # fmt: skip
-def test_narrowing_is_filtering(options: dict[str, str]) -> None:
-    profile = random_program(13, 800)
+@pytest.mark.parametrize("inlined", [False, True])
+def test_choosing_is_filtering(options: dict[str, str], inlined: bool) -> None:
+    profile = with_inlines(random_program(13, 800)) if inlined else random_program(13, 800)
     config = Config(granularity="filefunctions", **options)
-    found = chosen_samples(profile, config)
-    assert found is not None
+    chosen = choose(profile, config)
+    assert chosen is not None
     filtered, warnings = apply_filters(profile, config)
-    assert found[1] == warnings
-    assert select_samples(profile, found[0]) == filtered
-    narrow, plain = index_of(profile).narrowed(found[0]), index_of(profile, config)
-    assert narrow.flat.tolist() == plain.flat.tolist()
-    assert narrow.cum.tolist() == plain.cum.tolist()
+    assert chosen.warnings == warnings
+    assert profile.samples.values[chosen.keep].tolist() == filtered.samples.values.tolist()
+    ours, expected = index_of(profile).narrowed(chosen), index_of(profile, config)
+    assert sums_by_name(ours) == sums_by_name(expected)
     for inverted in (False, True):
-        ours, expected = narrow.tree(inverted=inverted), plain.tree(inverted=inverted)
-        assert ours.tree.parent.tolist() == expected.tree.parent.tolist()
-        assert ours.tree.frame.tolist() == expected.tree.frame.tolist()
-        assert ours.own.tolist() == expected.own.tolist()
-    node = int(np.argmax(plain.cum))
-    assert node_calls(narrow, node) == node_calls(plain, node)
-    assert line_sums(narrow, node).cum.tolist() == line_sums(plain, node).cum.tolist()
+        mine, theirs = ours.tree(inverted=inverted), expected.tree(inverted=inverted)
+        assert named_paths(ours, mine) == named_paths(expected, theirs)
+    if filtered.samples.values.any():
+        name = ours.nodes.function_name(int(np.argmax(ours.cum)))
+        mine, theirs = (line_sums(index, named(index, name)) for index in (ours, expected))
+        assert mine.line.tolist() == theirs.line.tolist()
+        assert mine.flat.tolist() == theirs.flat.tolist()
+        assert mine.cum.tolist() == theirs.cum.tolist()
 
 
-def test_filters_of_frames_are_not_flags_of_samples() -> None:
-    for options in ({"hide": "x"}, {"show": "x"}, {"show_from": "x"}, {"prune_from": "x"}, {"taghide": "x"}):
-        assert chosen_samples(program(), Config(focus="main", **options)) is None
+def with_inlines(profile: Profile) -> Profile:
+    """Give every location the line of another one as an inlined call, and every seventh no line."""
+    table = profile.locations
+    size = len(table)
+    width = np.where(np.arange(size) % 7 == 3, 0, 2)
+    start = np.concatenate([[0], np.cumsum(width)]).astype(np.int64)
+    own = np.repeat(np.arange(size), width)
+    line = np.where(np.arange(len(own)) % 2, own, (own * 5 + 1) % size)
+    locations = replace(
+        table,
+        line_start=start,
+        line_function=table.line_function[line],
+        line=table.line[line],
+        column=table.column[line],
+    )
+    return replace(profile, locations=locations)
+
+
+def sums_by_name(index: CallIndex) -> dict[str, tuple[int, int]]:
+    """Return flat and cum of all nodes that have any."""
+    sums = zip(index.flat.tolist(), index.cum.tolist(), strict=True)
+    return {index.nodes.printable_name(node): pair for node, pair in enumerate(sums) if any(pair)}
+
+
+def named_paths(index: CallIndex, tree: ScreenTree) -> dict[tuple[str, ...], int]:
+    """Return what ends in each node of a tree, by the names from the root to it."""
+    path: list[tuple[str, ...]] = [()]
+    for node in range(1, len(tree.tree)):
+        frame = int(tree.tree.frame[node])
+        name = f"rest of {tree.tree.folded[node]}" if frame == REST else index.nodes.printable_name(frame)
+        path.append((*path[int(tree.tree.parent[node])], name))
+    return dict(zip(path, tree.own.tolist(), strict=True))
+
+
+def test_other_values_of_some_samples_are_those_of_a_profile_without_the_rest() -> None:
+    profile = random_program(17, 900)
+    choices = Choices(profile)
+    keep = choices.flags([("thread", "t1")], None)
+    assert keep is not None
+    config = Config(granularity="filefunctions", hide="module_1")
+    whole = index_of(profile)
+    chosen = choose(profile, config, keep)
+    assert chosen is not None
+    report = prepare(choices.valued(keep), whole.report.config, Defaults(trim=False, nodecount=0))
+    ours = whole.narrowed(chosen, report)
+    expected = index_of(choices.chosen([("thread", "t1")], None), config)
+    assert ours.report.total == expected.report.total
+    assert sums_by_name(ours) == sums_by_name(expected)
+    assert named_paths(ours, ours.tree()) == named_paths(expected, expected.tree())
+
+
+def test_filters_of_labels_are_not_flags() -> None:
+    for options in ({"tagshow": "x"}, {"taghide": "x"}):
+        assert choose(program(), Config(focus="main", **options)) is None

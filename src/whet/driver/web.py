@@ -22,8 +22,9 @@ import numpy.typing as npt
 
 from whet.analyze.profile.callindex import CallIndex, build_call_index
 from whet.analyze.profile.choice import Choices
+from whet.analyze.profile.chosen import choose
 from whet.analyze.profile.config import Config, Defaults
-from whet.analyze.profile.filters import check_filters, chosen_samples
+from whet.analyze.profile.filters import check_filters
 from whet.analyze.profile.origin import Origin
 from whet.analyze.profile.peek import no_match
 from whet.analyze.profile.report import Report, prepare
@@ -45,6 +46,8 @@ TOP_ROWS = 500
 FOUND_ROWS = 200
 PEEKED = 20
 _KEPT_INDEXES = 4
+_UNCUT = Defaults(trim=False, nodecount=0)
+_FILTERS = ("focus", "ignore", "hide", "show", "show_from", "prune_from", "tagfocus", "tagignore")
 
 
 @dataclass(slots=True)
@@ -116,7 +119,8 @@ class WebSession:
         """Build the first index, so that the first answer is quick."""
         try:
             with self._lock:
-                self._index(parse_query(self._first_words, self._config))
+                index, _ = self._index(parse_query(self._first_words, self._config))
+                index.nodes.function_names  # noqa: B018 (kept from now on)
         except WhetError:
             return  # the first answer says it
 
@@ -164,17 +168,24 @@ class WebSession:
         return self._indexes[text]
 
     def _narrowed(self, state: WebState) -> tuple[CallIndex, list[str]] | None:
-        """Return the index of a state that only chooses samples, by way of all of them."""
+        """Return the index of a state that only leaves things out, by way of that of everything."""
         config = state.config
-        usual = config.changed(focus="", ignore="", tagfocus="", tagignore="")
-        if usual == config or config.relative_percentages:
+        usual = config.changed(**dict.fromkeys(_FILTERS, ""))
+        everything = replace(state, config=usual, labels=(), time=None)
+        of_samples = self._choices.flags(state.labels, state.time)
+        if (usual == config and of_samples is None) or config.relative_percentages:
             return None
-        whole, _ = self._index(replace(state, config=usual))
-        found = chosen_samples(whole.report.profile, config)
-        return None if found is None else (whole.narrowed(found[0]), found[1])
+        whole, warnings = self._index(everything)
+        chosen = choose(whole.report.whole, config, of_samples)
+        if chosen is None or (chosen.cuts_frames and config.noinlines):
+            return None
+        report = None
+        if of_samples is not None:
+            report = prepare(self._choices.valued(of_samples), whole.report.config, _UNCUT)
+        return whole.narrowed(chosen, report), warnings + chosen.warnings
 
     def _whole(self, state: WebState) -> tuple[CallIndex, list[str]]:
-        report = self._report(state, Defaults(trim=False, nodecount=0))
+        report = self._report(state, _UNCUT)
         return self._built(report), report.warnings
 
     def _built(self, report: Report) -> CallIndex:
@@ -182,7 +193,10 @@ class WebSession:
         config, tables = report.config, report.profile
         for index, _ in self._indexes.values():
             known, other = index.report.config, index.report.profile
-            if (config.granularity, config.showcolumns) != (known.granularity, known.showcolumns):
+            if index.chosen is not None or (config.granularity, config.showcolumns) != (
+                known.granularity,
+                known.showcolumns,
+            ):
                 continue
             if tables.locations is other.locations and tables.functions is other.functions:
                 return build_call_index(report, index)
@@ -278,11 +292,11 @@ class WebSession:
 
         index, _ = self._index(state)
         pattern = compile_pattern(state.regex, name="peek")
-        name = index.nodes.printable_name
         seen = np.flatnonzero((index.flat != 0) | (index.cum != 0))
-        matching = [n for n in seen.tolist() if state.regex and _matches(index, n, pattern)]
-        matching.sort(key=lambda node: (-abs(int(index.cum[node])), name(node)))
-        found = [(node, node_calls(index, node)) for node in matching[:PEEKED]]
+        matching = _matching(index, seen.tolist(), pattern) if state.regex else []
+        name, cum = index.nodes.printable_names, np.abs(index.cum).tolist()
+        matching.sort(key=lambda node: (-cum[node], name[node]))
+        found = node_calls(index, matching[:PEEKED])
         rows = {node for node, _ in found}
         for _, calls in found:
             rows |= {other for other, _ in (*calls.callers, *calls.callees)}
@@ -354,17 +368,18 @@ def _frame_word(index: CallIndex, regex: str) -> str:
         UsageError: nothing matches.
     """
     pattern = compile_pattern(regex, name="f")
-    order = np.argsort(-np.abs(index.cum), kind="stable").tolist()
-    for node in order:
-        if index.cum[node] and _matches(index, node, pattern):
-            location = int(index.nodes.first_location[node])
-            return f"{location}.{int(index.nodes.first_slot[node] - index.nodes.slot_start[location])}"
-    raise no_match(regex)
+    order = np.argsort(-np.abs(index.cum), kind="stable")
+    found = _matching(index, order[index.cum[order] != 0].tolist(), pattern)
+    if not found:
+        raise no_match(regex)
+    location = int(index.nodes.first_location[found[0]])
+    return f"{location}.{int(index.nodes.first_slot[found[0]] - index.nodes.slot_start[location])}"
 
 
-def _matches(index: CallIndex, node: int, pattern: Pattern) -> bool:
-    """Whether an expression matches a function's name, or its name and file as reports print them."""
-    return pattern.search(index.nodes.function_name(node)) or pattern.search(index.nodes.printable_name(node))
+def _matching(index: CallIndex, nodes: list[int], pattern: Pattern) -> list[int]:
+    """Return the nodes where an expression matches the name, or name and file as reports print them."""
+    names, printable, search = index.nodes.function_names, index.nodes.printable_names, pattern.search
+    return [node for node in nodes if search(names[node]) or search(printable[node])]
 
 
 def _path(index: CallIndex, state: WebState) -> npt.NDArray[np.int32] | None:
@@ -375,14 +390,9 @@ def _path(index: CallIndex, state: WebState) -> npt.NDArray[np.int32] | None:
 def _found(index: CallIndex, words: str) -> npt.NDArray[np.bool_]:
     """Flag the nodes whose name or file has the words in it, or matches /an expression/."""
     test = _tester(words.strip())
-    known: dict[str, bool] = {}
-    flags = np.zeros(len(index.nodes), np.bool_)
-    for node in range(len(index.nodes)):
-        for text in (index.nodes.function_name(node), index.nodes.full_file(node)):
-            if text not in known:
-                known[text] = test(text)
-            flags[node] |= known[text]
-    return flags
+    names, (files, file) = index.nodes.function_names, index.nodes.full_files
+    found = [test(text) for text in files]
+    return np.fromiter((found[row] or test(name) for name, row in zip(names, file, strict=True)), np.bool_)
 
 
 def _tester(words: str) -> Callable[[str], bool]:

@@ -22,10 +22,12 @@ reference agree bit for bit.
     row_groups(start, cells) -> int32[rows], the same number for equal rows
     scan_results(block) -> ScannedResults                          reference.results
     rank_tails(start, ties, first, two_u) -> (lower, tail)          reference.ranks
-    grow_tree(frames, first, length, step, mass, cutoff, path, share, max_nodes)
+    grow_tree(frames, frame_count, first, length, step, mass, cutoff, path, share, max_nodes)
         -> GrownTree or None                                       reference.trees
-    count_flags(start, flags) -> int64[rows]
-    flag_ends(start, flags) -> (first, last)
+    count_flags(start, flags, rows=None) -> int64[rows]
+    flag_ends(start, flags, rows=None) -> (first, last)
+    visible_steps(begin, end, stack, node_start, nodes) -> (start, step)
+    step_sums(start, step, values, node_count, mask=None) -> (flat, cum)   reference.steps
 
 Twins are imported on first use: with compiled kernels a short report never loads NumPy.
 WHET_REFERENCE_KERNELS=1 in the environment leaves the compiled module unused.
@@ -94,7 +96,9 @@ __all__ = [
     "rank_tails",
     "row_groups",
     "scan_results",
+    "step_sums",
     "tree_values",
+    "visible_steps",
     "write_pprof",
 ]
 
@@ -346,6 +350,7 @@ def rank_tails(start: I64, ties: I64, first: int, two_u: I64) -> tuple[F64, F64]
 
 def grow_tree(
     frames: I32,
+    frame_count: int,
     first: I64,
     length: I64,
     step: int,
@@ -357,17 +362,31 @@ def grow_tree(
 ) -> GrownTree | None:
     """Return the tree of paths through `frames`, cut below a mass; see reference.trees."""
     kernel = (native or _reference()).grow_tree
-    grown = kernel(frames, first, length, step, mass, cutoff, path, share, max_nodes)
+    grown = kernel(frames, frame_count, first, length, step, mass, cutoff, path, share, max_nodes)
     return None if grown is None else _reference().GrownTree(*grown)
 
 
-def count_flags(start: I64, flags: Flags) -> I64:
-    """Count the set flags in each row of a CSR array: int64[rows]."""
-    counts: I64 = (native or _reference()).count_flags(start, flags)
+def count_flags(start: I64, flags: Flags, rows: I32 | None = None) -> I64:
+    """Count the set flags in each row of a CSR array; see reference.trees."""
+    counts: I64 = (native or _reference()).count_flags(start, flags, rows)
     return counts
 
 
-def flag_ends(start: I64, flags: Flags) -> tuple[I64, I64]:
-    """Return where the first and the last set flag of each row of a CSR array are, or -1."""
-    first, last = (native or _reference()).flag_ends(start, flags)
+def flag_ends(start: I64, flags: Flags, rows: I32 | None = None) -> tuple[I64, I64]:
+    """Return where the first and the last set flag of each row are; see reference.trees."""
+    first, last = (native or _reference()).flag_ends(start, flags, rows)
     return first, last
+
+
+def visible_steps(begin: I64, end: I64, stack: I32, node_start: I64, nodes: I32) -> tuple[I64, I32]:
+    """Return (start, step), the visible nodes of each sample; see reference.steps."""
+    start, step = (native or _reference()).visible_steps(begin, end, stack, node_start, nodes)
+    return start, step
+
+
+def step_sums(
+    start: I64, step: I32, values: I64, node_count: int, mask: Flags | None = None
+) -> tuple[I64, I64]:
+    """Return (flat, cum), int64[node_count] each; see reference.steps."""
+    flat, cum = (native or _reference()).step_sums(start, step, values, node_count, mask)
+    return flat, cum

@@ -105,9 +105,10 @@ def frame_columns(index: CallIndex, rows: I64, known: dict[str, Origin]) -> Part
     places: dict[str, int] = {}
     first_slot, first_location = nodes.first_slot[rows].tolist(), nodes.first_location[rows].tolist()
     starts = nodes.slot_start[nodes.first_location[rows]].tolist()
+    full_names, (full_files, full_file) = nodes.function_names, nodes.full_files
     for node, slot, location, start in zip(rows.tolist(), first_slot, first_location, starts, strict=True):
-        names.append(_name(index, node))
-        file = nodes.full_file(node) or nodes.object_file(node)
+        names.append(_name(index, node, full_names[node]))
+        file = full_files[full_file[node]] or nodes.object_file(node)
         files.append(places.setdefault(file, len(places)))
         lines.append(nodes.line(node) or nodes.start_line(node))
         ids.append(f"{location}.{slot - start}")
@@ -127,9 +128,8 @@ def _origin(origin: Origin | None) -> list[object]:
     return [OWN, ""] if origin is None else [origin.kind, origin.package]
 
 
-def _name(index: CallIndex, node: int) -> str:
+def _name(index: CallIndex, node: int, name: str) -> str:
     nodes = index.nodes
-    name = nodes.function_name(node)
     if index.report.config.granularity == "lines" and name:
         return f"{name}:{nodes.line(node)}"
     if not name or index.report.config.granularity == "addresses":

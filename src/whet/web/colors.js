@@ -72,9 +72,14 @@ export class Palette {
   }
 }
 
+const hashes = new Map();
+
 /** FNV-1a, 32 bit. */
 function hash(text) {
+  const known = hashes.get(text);
+  if (known !== undefined) return known;
   let value = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  hashes.set(text, value >>> 0);
   return value >>> 0;
 }

@@ -47,6 +47,7 @@ export class FlameView {
     this.hovered = null;
     this.range = range;
     this.resize();
+    this.redraw();
     if (!stay) this.host.scrollTop = this.flip ? this.host.scrollHeight : 0;
   }
 
@@ -63,19 +64,20 @@ export class FlameView {
     return (this.layout.worthSeeing + 1) * ROW;
   }
 
+  /** Fit the canvas to its place; a canvas of a new size is empty and is drawn at once. */
   resize() {
     const width = this.host.clientWidth;
     const height = this.host.clientHeight;
     if (!width || !height || !this.tree) return;
     const ratio = devicePixelRatio || 1;
-    this.width = width;
-    this.viewHeight = height;
+    const spacer = `${Math.max(0, this.height - height)}px`;
+    if (this.spacer.style.height !== spacer) this.spacer.style.height = spacer;
+    if (width === this.width && height === this.viewHeight && ratio === this.ratio) return;
+    Object.assign(this, { width, viewHeight: height, ratio, font: "" });
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     this.canvas.style.width = `${width}px`;
     this.canvas.style.height = `${height}px`;
-    this.spacer.style.height = `${Math.max(0, this.height - height)}px`;
-    this.font = "";
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.draw();
   }
@@ -95,7 +97,7 @@ export class FlameView {
   draw() {
     cancelAnimationFrame(this.pending);
     this.pending = 0;
-    if (!this.width || !this.tree) return;
+    if (!this.width || !this.tree || !this.host.clientWidth) return; // what is hidden is drawn when it is shown
     const { context, tree, layout, host } = this;
     const scroll = host.scrollTop;
     context.clearRect(0, 0, this.width, this.viewHeight);

@@ -315,8 +315,11 @@ class Report {
   applyBoxes(anew) {
     const { state } = this;
     this.boxes.chosen = state.frame;
-    if (anew) this.boxes.show(state.sort, this.matches);
+    this.boxesAreOld ||= anew;
+    if (!["overview", "boxes"].includes(state.view)) return;
+    if (this.boxesAreOld) this.boxes.show(state.sort, this.matches);
     else this.boxes.choose(state.frame);
+    this.boxesAreOld = false;
   }
 
   showGraph() {

@@ -154,11 +154,12 @@ class _Builder:
         kept = present
         if self._node_cutoff > 0:
             kept = present[np.abs(source.cum[present]) >= self._node_cutoff]
-        vertices = source.vertices(kept)
+        dropped, limit = len(present) - len(kept), self._config.nodecount
+        best = self._best(kept, limit)
+        vertices = source.vertices(kept if best is None else best)
         self._sort(vertices)
-        graph = CallGraph(self._nodes, vertices, len(kept), len(present) - len(kept))
-        limit = self._config.nodecount
-        if limit > 0:
+        graph = CallGraph(self._nodes, vertices, len(kept), dropped)
+        if limit > 0 and best is None:
             self._add_tags(graph.vertices[:limit])
             _trim_arcs(graph.vertices, self._edge_cutoff)
             chosen = graph.vertices[: self._limit(graph.vertices, limit)]
@@ -170,6 +171,29 @@ class _Builder:
         if self._visual:
             _remove_redundant_arcs(graph)
         return graph
+
+    def _best(self, kept: I64, limit: int) -> I64 | None:
+        """Return the rows that a node count leaves, without making a vertex of every row.
+
+        None where all are left, or where what is left depends on more than flat, cum and calls.
+        """
+        if not self._visual or not 0 < limit < len(kept):
+            return None
+        scores = self._source.scores(kept)
+        if scores is None:
+            return None
+        flat, nodes = self._source.flat[kept].tolist(), self._nodes
+
+        def key(place: int) -> tuple[int, bytes, int, bytes, int]:
+            name, attributes = nodes.sort_key(int(kept[place]))
+            return -abs(scores[place]), name, -abs(flat[place]), attributes, int(kept[place])
+
+        least = sorted(map(abs, scores), reverse=True)[limit - 1]
+        best = sorted((place for place, score in enumerate(scores) if abs(score) >= least), key=key)[:limit]
+        rows = kept[best]
+        vertices = [Vertex(row, row, 0, 0) for row in rows.tolist()]
+        self._add_tags(vertices)
+        return np.sort(rows[: self._limit(vertices, limit)])
 
     def _add_tags(self, vertices: list[Vertex]) -> None:
         if self._nodelets is None:
@@ -217,6 +241,10 @@ class _Source:
         """Return the chosen ones of vertices, linked over the others."""
         raise NotImplementedError
 
+    def scores(self, kept: I64) -> list[int] | None:
+        """Return what `_entropy_score` is of the vertices of rows; None where rows are no nodes."""
+        raise NotImplementedError
+
     def members(self, rows: list[int]) -> tuple[I64, I64, npt.NDArray[np.bool_]]:
         """Return (row, sample, is it the sample's leaf), each pair of row and sample once."""
         raise NotImplementedError
@@ -241,12 +269,26 @@ class _GraphSource(_Source):
         s, n = self._samples, self._nodes
         return kernels.flat_cum(s.stack_start, s.stack, n.slot_start, n.slot_node, values, len(n))
 
-    def vertices(self, kept: I64) -> list[Vertex]:
+    def _shown_slots(self, kept: I64) -> I32:
+        """Return the node of each slot, -1 for those of nodes that are not kept."""
         hidden = len(kept) != len(self.present)
         visible = np.zeros(len(self._nodes) + 1, bool)
         visible[kept if hidden else slice(None)] = True
-        slots = np.where(visible, np.arange(len(self._nodes) + 1), -1).astype(np.int32)
-        slots = slots[self._nodes.slot_node]
+        slots: I32 = np.where(visible, np.arange(len(self._nodes) + 1), -1).astype(np.int32)
+        return slots[self._nodes.slot_node]
+
+    def scores(self, kept: I64) -> list[int]:
+        edges = self._edge_sums(self._shown_slots(kept), self._values)
+        size = len(self._nodes)
+        none = np.zeros(size, np.int64)
+        score = _entropies(edges.callee, edges.weight, none) + _entropies(
+            edges.caller, edges.weight, self.flat
+        )
+        columns = (score[kept], self.cum[kept], self.flat[kept])
+        return [_weighed(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+    def vertices(self, kept: I64) -> list[Vertex]:
+        slots = self._shown_slots(kept)
         edges = self._edge_sums(slots, self._values)
         divisors = np.zeros(len(edges.weight), np.int64)
         if self._divisors is not None:
@@ -354,6 +396,9 @@ class _TreeSource(_Source):
         if up > 0:
             vertex = made[row]
             _link(Arc(made[up], vertex, vertex.cum, vertex.cum_divisor, residual, inline))
+
+    def scores(self, _: I64) -> None:
+        return None
 
     def cut(self, vertices: list[Vertex], chosen: list[Vertex]) -> list[Vertex]:
         kept = set(chosen)
@@ -465,9 +510,33 @@ def _entropy_score(vertex: Vertex) -> int:
     """Weigh a vertex by how much its calls part or meet: mere passing on scores low."""
     score = _entropy(vertex.callers.values(), 0) if vertex.callers else 1.0
     score += _entropy(vertex.callees.values(), vertex.flat) if vertex.callees else 1.0
-    weighed = score * float(vertex.cum)
+    return _weighed(score, vertex.cum, vertex.flat)
+
+
+def _weighed(score: float, cum: int, flat: int) -> int:
+    weighed = score * float(cum)
     whole = int(weighed) if abs(weighed) < 2.0**63 else -(1 << 63)
-    return (whole + vertex.flat + (1 << 63)) % (1 << 64) - (1 << 63)
+    return (whole + flat + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def _entropies(node: I32, weight: I64, own: I64) -> npt.NDArray[np.float64]:
+    """Return `_entropy` of the arcs at each node, 1 where a node has none: float64[nodes]."""
+    size, weight_f, own_f = len(own), weight.astype(np.float64), own.astype(np.float64)
+    total = own_f + np.bincount(node, np.maximum(weight_f, 0), minlength=size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        score = np.bincount(node, _surprises(np.abs(weight_f) / total[node]), minlength=size).astype(
+            np.float64
+        )
+        score += np.where(own > 0, _surprises(own_f / total), 0.0)
+    score[total == 0] = 0.0
+    score[np.bincount(node, minlength=size) == 0] = 1.0
+    return score
+
+
+def _surprises(fraction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    logarithm = np.log2(fraction, where=fraction > 0, out=np.full(len(fraction), np.nan))
+    surprise: npt.NDArray[np.float64] = -fraction * logarithm
+    return surprise
 
 
 def _entropy(arcs: Iterable[Arc], own: int) -> float:

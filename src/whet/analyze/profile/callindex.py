@@ -16,12 +16,14 @@ import numpy.typing as npt
 
 from whet import kernels
 from whet.analyze.profile.calltree import CallTree, Walk, Zoom, build_tree
-from whet.analyze.profile.nodes import Nodes
+from whet.analyze.profile.chosen import Chosen
+from whet.analyze.profile.nodes import Nodes, slots
 from whet.analyze.profile.report import Report
+from whet.analyze.profile.select import first_in_row
 from whet.analyze.profile.values import base_samples
 from whet.errors import WhetError
 
-__all__ = ["SCREEN_SHARE", "CallIndex", "ScreenTree", "build_call_index", "steps_with_slots"]
+__all__ = ["SCREEN_SHARE", "CallIndex", "ScreenTree", "build_call_index"]
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -57,7 +59,7 @@ class CallIndex:
         step: int32[steps], rows of `nodes`, leaf first.
         values: int64[n].
         flat, cum: int64[nodes].
-        keep: bool[n], the samples that count; None for all. The others have no value.
+        chosen: what filters left; None for all. Other samples have no value.
     """
 
     report: Report
@@ -67,17 +69,33 @@ class CallIndex:
     values: I64
     flat: I64
     cum: I64
-    keep: Mask | None = None
+    chosen: Chosen | None = None
 
-    def narrowed(self, keep: Mask) -> CallIndex:
-        """Return the index of some of the samples; everything but the sums is shared."""
-        profile, nodes = self.report.profile, self.nodes
-        samples = profile.samples
-        values = np.where(keep, self.values, 0)
-        flat, cum = kernels.flat_cum(
-            samples.stack_start, samples.stack, nodes.slot_start, nodes.slot_node, values, len(nodes), keep
-        )
-        return CallIndex(self.report, nodes, self.start, self.step, values, flat, cum, keep)
+    def narrowed(self, chosen: Chosen, report: Report | None = None) -> CallIndex:
+        """Return the index of a part of this one; nodes and what was not cut are shared.
+
+        `report` is that of other values of the same samples.
+        """
+        report = report or self.report
+        values = np.where(chosen.keep, _values(report), 0)
+        start, step = self.start, self.step
+        if chosen.cuts_frames:
+            start, step = _steps(report, self.nodes, chosen, self.nodes.slot_node)
+        flat, cum = kernels.step_sums(start, step, values, len(self.nodes), chosen.keep)
+        return CallIndex(report, self.nodes, start, step, values, flat, cum, chosen)
+
+    @property
+    def keep(self) -> Mask | None:
+        """The samples that count: bool[n]; None for all."""
+        return None if self.chosen is None else self.chosen.keep
+
+    def slots(self, place: I64) -> I64:
+        """Return the slots (see `Nodes`) of some steps, given by their places in `step`."""
+        nodes = self.nodes
+        every = np.arange(len(nodes.slot_node), dtype=np.int32)
+        cut = self.chosen if self.chosen is not None and self.chosen.cuts_frames else None
+        found: I64 = _steps(self.report, nodes, cut, every)[1][place].astype(np.int64)
+        return found
 
     @cached_property
     def mass(self) -> F64:
@@ -121,16 +139,22 @@ class CallIndex:
 
     def around(self, node: int) -> tuple[ScreenTree, ScreenTree]:
         """Return the trees of callers and of callees of a node: of its outermost occurrences."""
-        place, sample = self.places(node)
+        place, sample = self.places_of(node)
         outermost = np.append(sample[1:] != sample[:-1], True) if len(place) else np.zeros(0, np.bool_)
         sample, place = sample[outermost], place[outermost]
         callers = Walk(place + 1, self.start[sample + 1] - place - 1, 1)
         callees = Walk(place - 1, place - self.start[sample], -1)
         return self._grown(callers, None, sample), self._grown(callees, None, sample)
 
-    def places(self, node: int) -> tuple[I64, I64]:
+    def places_of(self, node: int) -> tuple[I64, I64]:
         """Return where a node is in `step`, and in which samples; a sample may have it twice."""
-        place = np.flatnonzero(self.step == node)
+        return self._samples_at(np.flatnonzero(self.step == node))
+
+    def places(self, wanted: Mask) -> tuple[I64, I64]:
+        """Return the same of all flagged nodes."""
+        return self._samples_at(np.flatnonzero(wanted[self.step]))
+
+    def _samples_at(self, place: I64) -> tuple[I64, I64]:
         sample = np.searchsorted(self.start, place, side="right") - 1
         if self.keep is None:
             return place, sample
@@ -139,9 +163,8 @@ class CallIndex:
 
     def matching(self, flags: npt.NDArray[np.bool_]) -> int:
         """Return the sum of absolute values of the samples with a flagged node in them."""
-        place = np.flatnonzero(flags[self.step])
-        sample = np.unique(np.searchsorted(self.start, place, side="right") - 1)
-        return int(np.abs(self.values[sample]).sum())
+        through = first_in_row(flags, self.start, self.step) >= 0
+        return int(np.abs(self.values[through]).sum())
 
     def heaviest(self, count: int) -> I64:
         """Return the nodes that are among the `count` largest by flat or by cum."""
@@ -156,7 +179,7 @@ class CallIndex:
         values = self.values if samples is None else self.values[samples]
         mass = self.mass if samples is None else self.mass[samples]
         cutoff = np.maximum(mass.sum(axis=0) * SCREEN_SHARE, 1.0)
-        tree = build_tree(self.step, walk, mass, cutoff, zoom=zoom)
+        tree = build_tree(self.step, len(self.nodes), walk, mass, cutoff, zoom=zoom)
         assert tree is not None
         size = len(tree)
         # Sums are below 2^53, so adding them up in float64 is exact.
@@ -171,47 +194,43 @@ def build_call_index(report: Report, known: CallIndex | None = None) -> CallInde
     Raises:
         WhetError: the values are too large to be added up exactly in a browser.
     """
+    values = _values(report)
+    nodes = report.nodes() if known is None else known.nodes
+    if known is not None and known.chosen is None and known.report.profile.samples is report.profile.samples:
+        start, step = known.start, known.step
+    else:
+        start, step = _steps(report, nodes, None, nodes.slot_node)
+    flat, cum = kernels.step_sums(start, step, values, len(nodes))
+    return CallIndex(report, nodes, start, step, values, flat, cum)
+
+
+def _values(report: Report) -> I64:
     values = np.ascontiguousarray(report.divided_profile().samples.values[:, report.index])
     if float(np.abs(values.astype(np.float64)).sum()) >= MAX_EXACT:
         raise WhetError(
             "the values of this profile add up to more than 2^53 and cannot be shown exactly",
             hint="use a text report, or divide_by",
         )
-    nodes = report.nodes() if known is None else known.nodes
+    return values
+
+
+def _steps(report: Report, nodes: Nodes, chosen: Chosen | None, numbers: I32) -> tuple[I64, I32]:
+    """Return the CSR starts of what is left of the stacks, and the number of each step's slot."""
     samples = report.profile.samples
-    flat, cum = kernels.flat_cum(
-        samples.stack_start, samples.stack, nodes.slot_start, nodes.slot_node, values, len(nodes)
-    )
-    if known is not None and known.report.profile.samples is samples:
-        start, step = known.start, known.step
-    else:
-        start, step = _steps(samples.stack_start, samples.stack, nodes)
-    return CallIndex(report, nodes, start, step, values, flat, cum)
+    begin, end = samples.stack_start[:-1], samples.stack_start[1:]
+    if chosen is not None:
+        begin, end = chosen.begin, np.where(chosen.keep, chosen.end, chosen.begin)
+        numbers = np.where(_visible(report, chosen), numbers, np.int32(-1))
+    return kernels.visible_steps(begin, end, samples.stack, nodes.slot_start, numbers)
 
 
-def _steps(start: I64, stack: I32, nodes: Nodes) -> tuple[I64, I32]:
-    """Unfold inlined lines: return the CSR starts and the node of each step."""
-    if not nodes.has_inlines:
-        return start, nodes.slot_node[nodes.slot_start[:-1]][stack]
-    width = np.diff(nodes.slot_start)[stack]
-    ends = np.zeros(len(stack) + 1, np.int64)
-    np.cumsum(width, out=ends[1:])
-    slot = np.arange(int(ends[-1]), dtype=np.int64)
-    slot += np.repeat(nodes.slot_start[stack] - ends[:-1], width)
-    return ends[start], nodes.slot_node[slot]
-
-
-def steps_with_slots(index: CallIndex, place: I64) -> I64:
-    """Return the slots (see `Nodes`) of some steps, given by their places."""
-    samples, nodes = index.report.profile.samples, index.nodes
-    if not nodes.has_inlines:
-        return nodes.slot_start[samples.stack[place]]
-    width = np.diff(nodes.slot_start)[samples.stack]
-    ends = np.zeros(len(samples.stack) + 1, np.int64)
-    np.cumsum(width, out=ends[1:])
-    frame = np.searchsorted(ends, place, side="right") - 1
-    slot: I64 = nodes.slot_start[samples.stack[frame]] + place - ends[frame]
-    return slot
+def _visible(report: Report, chosen: Chosen) -> Mask:
+    """Flag the slots that are left: those of lines, and of locations without lines."""
+    start, line = slots(report.profile)
+    bare = line < 0
+    visible: Mask = np.append(chosen.line, True)[line]
+    visible[bare] = ~np.repeat(chosen.hidden, np.diff(start))[bare]
+    return visible
 
 
 def _walk(start: I64, *, inverted: bool) -> Walk:

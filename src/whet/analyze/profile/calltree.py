@@ -76,7 +76,8 @@ def build_call_tree(
     length = np.diff(stack_start)
     first = stack_start[:-1] if inverted else stack_start[1:] - 1
     walk = Walk(first, length, 1 if inverted else -1)
-    return build_tree(stack_frame, walk, mass, cutoff, max_nodes=max_nodes)
+    frame_count = int(stack_frame.max(initial=-1)) + 1
+    return build_tree(stack_frame, frame_count, walk, mass, cutoff, max_nodes=max_nodes)
 
 
 @dataclass(slots=True)
@@ -109,6 +110,7 @@ class Zoom:
 
 def build_tree(
     frames: I32,
+    frame_count: int,
     walk: Walk,
     mass: F64,
     cutoff: F64,
@@ -118,13 +120,14 @@ def build_tree(
 ) -> CallTree | None:
     """Build the tree of paths through `frames`, one a sample.
 
-    Args: as those of `build_call_tree`; `zoom` names the branch that is complete further down.
+    Args: as those of `build_call_tree`; frames are below `frame_count`; `zoom` names the branch that
+    is complete further down.
 
     Returns:
         The tree, or None if it would have more than `max_nodes` nodes.
     """
     path, share = (np.zeros(0, np.int32), 0.0) if zoom is None else (zoom.path, zoom.share)
     grown = kernels.grow_tree(
-        frames, walk.first, walk.length, walk.step, mass, cutoff, path, share, max_nodes or 0
+        frames, frame_count, walk.first, walk.length, walk.step, mass, cutoff, path, share, max_nodes or 0
     )
     return None if grown is None else CallTree(*grown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -43,16 +44,30 @@ class Choices:
         Raises:
             UsageError: the profile has no such label, or no times.
         """
+        keep = self.flags(labels, time)
+        return self._profile if keep is None else select_samples(self._profile, keep)
+
+    def valued(self, keep: Mask) -> Profile:
+        """Return the profile with all samples, where those that are not kept have no value."""
+        samples = self._profile.samples
+        return replace(self._profile, samples=replace(samples, values=samples.values * keep[:, None]))
+
+    def flags(self, labels: Sequence[tuple[str, str]], time: tuple[int, int] | None) -> Mask | None:
+        """Return bool[samples], those that `chosen` returns; None for all.
+
+        Raises:
+            UsageError: the profile has no such label, or no times.
+        """
         if not labels and time is None:
-            return self._profile
-        keep = np.ones(len(self._profile.samples), np.bool_)
+            return None
+        keep: Mask = np.ones(len(self._profile.samples), np.bool_)
         for name, text in labels:
             keep &= self._with_label(name, text)
         if time is not None:
             if self.timeline is None:
                 raise UsageError("this profile's samples have no time", hint="take time out of the address")
             keep &= self.timeline.during(*time)
-        return select_samples(self._profile, keep)
+        return keep
 
     def _with_label(self, name: str, text: str) -> Mask:
         for key, column in self.labels:

@@ -63,6 +63,32 @@ class Nodes:
         """Whether any location has more than one line."""
         return bool((np.diff(self.slot_start) > 1).any())
 
+    @cached_property
+    def function_names(self) -> list[str]:
+        """The name that each node has at this granularity."""
+        rows = self.slot_function[self.first_slot]
+        if self.granularity not in _HAS_NAME:
+            return [""] * len(self)
+        return _texts(self.profile, np.append(self.profile.functions.name, np.int32(0))[rows])
+
+    @cached_property
+    def full_files(self) -> tuple[list[str], list[int]]:
+        """The files of the nodes' functions, whatever the granularity, and which one each node has."""
+        rows = self.slot_function[self.first_slot]
+        indices = np.append(self.profile.functions.filename, np.int32(0))[rows]
+        distinct, inverse = np.unique(indices, return_inverse=True)
+        text = self.profile.strings.text
+        return [_shown_file(text(index), self.trim) for index in distinct.tolist()], inverse.tolist()
+
+    @cached_property
+    def printable_names(self) -> list[str]:
+        """The name of each node as reports print it."""
+        if self.granularity != "filefunctions" or not all(self.function_names):
+            return [self.printable_name(node) for node in range(len(self))]
+        files, file = self.full_files
+        names = zip(self.function_names, file, strict=True)
+        return [f"{name} {files[row]}" if files[row] else name for name, row in names]
+
     def function(self, node: int) -> int:
         """Return the row of a function of the node, or -1."""
         return int(self.slot_function[self.first_slot[node]])
@@ -292,6 +318,15 @@ def _group(keys: list[I64], size: int) -> tuple[I32, I64]:
         _, code = np.unique(code * (int(inverse.max()) + 1) + inverse, return_inverse=True)
     _, first, node = np.unique(code, return_index=True, return_inverse=True)
     return node.astype(np.int32), first
+
+
+def _texts(profile: Profile, indices: I32) -> list[str]:
+    """Return the texts of string indices; each is decoded once."""
+    distinct, inverse = np.unique(indices, return_inverse=True)
+    data, start = profile.strings.blob.tobytes(), profile.strings.start
+    places = zip(start[distinct].tolist(), start[distinct + 1].tolist(), strict=True)
+    texts = [data[a:b].decode("utf-8", "surrogateescape") for a, b in places]
+    return [texts[row] for row in inverse.tolist()]
 
 
 def _shown_file(text: str, trim: Trim | None) -> str:

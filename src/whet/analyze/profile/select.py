@@ -26,21 +26,25 @@ __all__ = [
 
 Mask = npt.NDArray[np.bool_]
 Index = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int32]
 
 
-def count_per_row(flags: Mask, start: Index) -> Index:
-    """Count the set flags in each row of a CSR layout: int64[rows]."""
-    return kernels.count_flags(start, np.ascontiguousarray(flags))
+def count_per_row(flags: Mask, start: Index, rows: Rows | None = None) -> Index:
+    """Count the set flags in each row of a CSR layout: int64[rows].
+
+    `flags` are those of the elements, or of a table whose `rows` the elements are.
+    """
+    return kernels.count_flags(start, np.ascontiguousarray(flags), rows)
 
 
-def last_in_row(flags: Mask, start: Index) -> Index:
+def last_in_row(flags: Mask, start: Index, rows: Rows | None = None) -> Index:
     """Return the position of the last set flag in each row of a CSR layout, or -1."""
-    return kernels.flag_ends(start, np.ascontiguousarray(flags))[1]
+    return kernels.flag_ends(start, np.ascontiguousarray(flags), rows)[1]
 
 
-def first_in_row(flags: Mask, start: Index) -> Index:
+def first_in_row(flags: Mask, start: Index, rows: Rows | None = None) -> Index:
     """Return the position of the first set flag in each row of a CSR layout, or -1."""
-    return kernels.flag_ends(start, np.ascontiguousarray(flags))[0]
+    return kernels.flag_ends(start, np.ascontiguousarray(flags), rows)[0]
 
 
 def leading(start: Index, count: Index) -> Mask:

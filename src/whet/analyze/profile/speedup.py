@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from whet.analyze.profile.filters import matching_strings
 from whet.analyze.profile.intervals import Interval, Intervals, wilson_interval
+from whet.analyze.profile.matching import matching_strings
 from whet.analyze.profile.report import Report
 from whet.analyze.profile.select import count_per_row
 from whet.analyze.regexp.pattern import compile_pattern
@@ -88,7 +88,7 @@ def _time_left(report: Report, text: str) -> F64:
     functions, locations, samples = profile.functions, profile.locations, profile.samples
     function = matching_strings(profile, functions.name, pattern)
     location = count_per_row(function[locations.line_function], locations.line_start) > 0
-    matching = count_per_row(location[samples.stack], samples.stack_start) > 0
+    matching = count_per_row(location, samples.stack_start, samples.stack) > 0
     if not matching.any():
         raise UsageError(
             f"no function matches {regex!r} of --speedup", hint="whet prof top shows the names there are"

@@ -26,6 +26,7 @@ from whet.kernels.reference.stacks import (
     row_groups,
     tree_values,
 )
+from whet.kernels.reference.steps import step_sums, visible_steps
 from whet.kernels.reference.trees import GrownTree, count_flags, flag_ends, grow_tree
 
 __all__ = [
@@ -56,5 +57,7 @@ __all__ = [
     "rank_tails",
     "row_groups",
     "scan_results",
+    "step_sums",
     "tree_values",
+    "visible_steps",
 ]

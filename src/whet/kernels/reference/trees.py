@@ -43,6 +43,7 @@ class GrownTree(NamedTuple):
 
 def grow_tree(
     frames: I32,
+    frame_count: int,
     first: I64,
     length: I64,
     step: int,
@@ -55,7 +56,8 @@ def grow_tree(
     """Grow the tree of paths through `frames`: frames[first], frames[first + step], ...
 
     Args:
-        frames: int32[steps], none negative.
+        frames: int32[steps].
+        frame_count: every frame that is met is below it.
         first: int64[n], where the path of each sample begins.
         length: int64[n], how many frames it has.
         step: 1 or -1.
@@ -70,6 +72,8 @@ def grow_tree(
     depth = 0
     while active.size:
         frame = frames[first[active] + step * depth]
+        if not 0 <= int(frame.min()) <= int(frame.max()) < frame_count:
+            raise ValueError("a frame is not below frame_count")
         active = levels.descend(active, frame, mass, depth)
         if max_nodes and levels.size > max_nodes:
             return None
@@ -78,16 +82,24 @@ def grow_tree(
     return levels.tree()
 
 
-def count_flags(start: I64, flags: Flags) -> I64:
-    """Count the set flags in each row of a CSR array: int64[rows]."""
+def count_flags(start: I64, flags: Flags, rows: I32 | None = None) -> I64:
+    """Count the set flags in each row of a CSR array: int64[rows].
+
+    `flags` are those of the elements, or of a table whose `rows` the elements are.
+    """
+    flags = flags if rows is None else flags[rows]
     running = np.zeros(len(flags) + 1, np.int64)
     np.cumsum(flags, out=running[1:])
     counts: I64 = running[start[1:]] - running[start[:-1]]
     return counts
 
 
-def flag_ends(start: I64, flags: Flags) -> tuple[I64, I64]:
-    """Return the places of the first and the last set flag in each row of a CSR array, or -1."""
+def flag_ends(start: I64, flags: Flags, rows: I32 | None = None) -> tuple[I64, I64]:
+    """Return the places of the first and the last set flag in each row of a CSR array, or -1.
+
+    `flags` and `rows` as for `count_flags`.
+    """
+    flags = flags if rows is None else flags[rows]
     place = np.flatnonzero(flags)
     row = np.searchsorted(start, place, side="right") - 1
     first, last = np.full(len(start) - 1, -1, np.int64), np.full(len(start) - 1, -1, np.int64)
