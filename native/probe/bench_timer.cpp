@@ -9,32 +9,51 @@
 #include <fcntl.h>
 #include <new>
 #include <structmember.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
 #include "probe/allocations.hpp"
+#include "probe/machine_speed.hpp"
 
 namespace whet::probe {
 namespace {
 
 constexpr int64_t SECOND = 1'000'000'000;
+// Waiting that is shorter than this is how clocks are read, not somebody else's work.
+constexpr int64_t STOLEN_FROM = 20'000;
+// Disturbed slices get this many times the budget on top of it, in the hope of better moments.
+constexpr int64_t WAITS_FOR_QUIET = 2;
+// A reference that is older says nothing about now.
+constexpr int64_t REFERENCE_KEEPS = 100'000;
 // Growing faster than this would trust one short, cold slice too much.
 constexpr int64_t MAX_GROWTH = 10;
 // With the timer stopped most of the time, a slice and the whole loop may take this many times what
 // is measured of them.
 constexpr int64_t PATIENCE = 10;
 
-int64_t now_ns() {
+int64_t read_clock(clockid_t clock) {
     timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return t.tv_sec * SECOND + t.tv_nsec;
 }
+
+int64_t now_ns() { return read_clock(CLOCK_MONOTONIC); }
 
 struct Slice {
     int64_t iterations;
     int64_t elapsed_ns;
-    int64_t delay_ns; // in the run queue, -1 where the kernel does not say
-    int64_t end_ns;   // on the monotonic clock
+    int64_t delay_ns;     // in the run queue or stolen by the hypervisor, -1 where nobody says
+    int64_t end_ns;       // on the monotonic clock
+    int64_t reference_ns; // the slower one of the reference works before and after
+};
+
+// What tells waiting for a CPU from working and from waiting by one's own choice.
+struct Standing {
+    int64_t at_ns;
+    int64_t cpu_ns;
+    int64_t queued_ns; // -1 where the kernel does not say
+    long own_waits;
 };
 
 enum class Phase : int { idle, growing, measuring, done };
@@ -44,17 +63,19 @@ struct BenchTimer {
     // The plan.
     int64_t slice_ns;
     int64_t budget_ns;
-    int64_t fixed; // iterations to make; 0: as many as the budget allows
-    bool counting; // allocations, instead of time
+    int64_t fixed;        // iterations to make; 0: as many as the budget allows
+    int64_t slow_from_ns; // of the reference work: the machine is not at its full speed; 0: unknown
+    bool counting;        // allocations, instead of time
     // The clock.
     bool running;
     int64_t begin_ns, carried_ns;
-    int64_t delay_before_ns, slice_begin_ns;
+    Standing before;
+    int64_t reference_ns, reference_at_ns;
     int schedstat;
     // The loop.
     Phase phase;
     bool by_call; // of loop(), not by iteration
-    int64_t left, slice_iterations, iterations, spent_ns, loop_begin_ns;
+    int64_t left, slice_iterations, iterations, spent_ns, lost_ns, loop_begin_ns;
     std::vector<Slice> *slices;
     AllocationCount allocations;
     int64_t counted_iterations;
@@ -69,6 +90,28 @@ int64_t run_delay_ns(int descriptor) {
     char *end;
     std::strtoll(text, &end, 10);
     return std::strtoll(end, nullptr, 10);
+}
+
+Standing standing(int schedstat) {
+    rusage usage{};
+    getrusage(RUSAGE_THREAD, &usage);
+    return {now_ns(), read_clock(CLOCK_THREAD_CPUTIME_ID), run_delay_ns(schedstat), usage.ru_nvcsw};
+}
+
+// Nanoseconds for which the thread could not have a CPU, or -1. Without a wait of its own, whatever was
+// not spent on a CPU was taken from it, by the hypervisor too.
+int64_t delay_between(const Standing &before, const Standing &after) {
+    bool told = before.queued_ns >= 0 && after.queued_ns >= 0;
+    int64_t queued = told ? after.queued_ns - before.queued_ns : 0;
+    int64_t missing = (after.at_ns - before.at_ns) - (after.cpu_ns - before.cpu_ns);
+    if (after.own_waits == before.own_waits)
+        return missing > STOLEN_FROM ? std::max(queued, missing) : queued;
+    return told ? queued : -1;
+}
+
+void refresh_reference(BenchTimer *t) {
+    t->reference_ns = reference_work_ns();
+    t->reference_at_ns = now_ns();
 }
 
 void start(BenchTimer *t) {
@@ -96,8 +139,9 @@ void begin_slice(BenchTimer *t, int64_t iterations) {
     t->left = iterations;
     t->carried_ns = 0;
     t->running = false;
-    t->delay_before_ns = run_delay_ns(t->schedstat);
-    t->slice_begin_ns = now_ns();
+    if (now_ns() - t->reference_at_ns > REFERENCE_KEEPS)
+        refresh_reference(t);
+    t->before = standing(t->schedstat);
     start(t);
 }
 
@@ -105,7 +149,7 @@ void begin_slice(BenchTimer *t, int64_t iterations) {
 double fullness(const BenchTimer *t) {
     auto wanted = static_cast<double>(t->slice_ns);
     double measured = static_cast<double>(t->carried_ns) / wanted;
-    double passed = static_cast<double>(now_ns() - t->slice_begin_ns) / wanted / PATIENCE;
+    double passed = static_cast<double>(now_ns() - t->before.at_ns) / wanted / PATIENCE;
     return std::max({measured, passed, 1e-9});
 }
 
@@ -115,12 +159,17 @@ int64_t next_length(const BenchTimer *t, double full) {
     return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(t->slice_iterations) * growth));
 }
 
-// Keep the slice that has ended. Time in the run queue is not time spent measuring.
+// Keep the slice that has ended. Time without a CPU is not time spent measuring.
 void keep_slice(BenchTimer *t) {
-    int64_t delay = run_delay_ns(t->schedstat);
-    delay = delay < 0 || t->delay_before_ns < 0 ? -1 : delay - t->delay_before_ns;
-    t->slices->push_back({t->slice_iterations, t->carried_ns, delay, now_ns()});
-    t->spent_ns += std::max<int64_t>(0, t->carried_ns - std::max<int64_t>(delay, 0));
+    Standing after = standing(t->schedstat);
+    int64_t delay = delay_between(t->before, after);
+    int64_t reference = t->reference_ns;
+    refresh_reference(t);
+    reference = std::max(reference, t->reference_ns);
+    t->slices->push_back({t->slice_iterations, t->carried_ns, delay, after.at_ns, reference});
+    bool disturbed = delay > 0 || (t->slow_from_ns && reference >= t->slow_from_ns);
+    bool waits = disturbed && t->lost_ns < WAITS_FOR_QUIET * t->budget_ns;
+    (waits ? t->lost_ns : t->spent_ns) += t->carried_ns;
     t->counted_iterations += t->slice_iterations;
 }
 
@@ -181,7 +230,7 @@ BenchTimer *self_of(PyObject *object) { return reinterpret_cast<BenchTimer *>(ob
 void reset(BenchTimer *t) {
     t->phase = Phase::idle;
     t->by_call = false;
-    t->left = t->slice_iterations = t->iterations = t->spent_ns = t->carried_ns = 0;
+    t->left = t->slice_iterations = t->iterations = t->spent_ns = t->lost_ns = t->carried_ns = 0;
     t->counted_iterations = 0;
     t->running = false;
     t->slices->clear();
@@ -234,9 +283,9 @@ PyObject *timer_loop(PyObject *object, PyObject *) {
 
 PyObject *timer_prepare(PyObject *object, PyObject *args) {
     BenchTimer *t = self_of(object);
-    long long slice_ns, budget_ns, fixed;
+    long long slice_ns, budget_ns, fixed, slow_from_ns = 0;
     int counting;
-    if (!PyArg_ParseTuple(args, "LLLp", &slice_ns, &budget_ns, &fixed, &counting))
+    if (!PyArg_ParseTuple(args, "LLLp|L", &slice_ns, &budget_ns, &fixed, &counting, &slow_from_ns))
         return nullptr;
     stop(t);
     reset(t);
@@ -244,6 +293,7 @@ PyObject *timer_prepare(PyObject *object, PyObject *args) {
     t->budget_ns = budget_ns;
     t->fixed = fixed;
     t->counting = counting;
+    t->slow_from_ns = slow_from_ns;
     if (t->schedstat >= 0)
         close(t->schedstat);
     t->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
@@ -297,9 +347,10 @@ PyObject *timer_slices(PyObject *object, void *) {
     PyObject *list = PyList_New(static_cast<Py_ssize_t>(slices.size()));
     for (size_t i = 0; list && i < slices.size(); ++i) {
         const Slice &s = slices[i];
-        PyObject *item = Py_BuildValue("(LLLL)", static_cast<long long>(s.iterations),
-                                       static_cast<long long>(s.elapsed_ns),
-                                       static_cast<long long>(s.delay_ns), static_cast<long long>(s.end_ns));
+        PyObject *item =
+            Py_BuildValue("(LLLLL)", static_cast<long long>(s.iterations),
+                          static_cast<long long>(s.elapsed_ns), static_cast<long long>(s.delay_ns),
+                          static_cast<long long>(s.end_ns), static_cast<long long>(s.reference_ns));
         if (!item || PyList_SetItem(list, static_cast<Py_ssize_t>(i), item) < 0)
             Py_CLEAR(list);
     }
@@ -338,13 +389,14 @@ PyMethodDef timer_methods[] = {
     {"start_timer", timer_start, METH_NOARGS, "Go on timing after `stop_timer`."},
     {"stop_timer", timer_stop, METH_NOARGS, "Stop timing, for work that is not to be measured."},
     {"reset_timer", timer_reset, METH_NOARGS, "Forget the time and allocations counted so far."},
-    {"_prepare", timer_prepare, METH_VARARGS, "_prepare(slice_ns, budget_ns, iterations, counting)"},
+    {"_prepare", timer_prepare, METH_VARARGS,
+     "_prepare(slice_ns, budget_ns, iterations, counting, slow_from_ns=0)"},
     {"_begin_call", timer_begin_call, METH_VARARGS, "_begin_call(iterations)"},
     {"_end_call", timer_end_call, METH_NOARGS, "Return the nanoseconds since _begin_call."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef timer_attributes[] = {
-    {"_slices", timer_slices, nullptr, "[(iterations, elapsed_ns, delay_ns, end_ns)]", nullptr},
+    {"_slices", timer_slices, nullptr, "[(iterations, elapsed_ns, delay_ns, end_ns, reference_ns)]", nullptr},
     {"_allocations", timer_allocations, nullptr, "(iterations, objects, bytes)", nullptr},
     {"_iterations", timer_iterations, nullptr, "iterations made", nullptr},
     {"_style", timer_style, nullptr, "for or loop: how iterations are asked for", nullptr},

@@ -6,13 +6,13 @@ import statistics
 
 import pytest
 
-from whet.analyze.bench.estimate import ProcessValue, estimate, process_value
+from whet.analyze.bench.estimate import ProcessValue, estimate, full_speed, process_value, slow_from
 
-LOOP = [(1000, 10_000, 0, 0)] * 4
+LOOP = [(1000, 10_000, 0, 0, 0)] * 4
 
 
-def slices(*per_op, n=100, delay=0):
-    return [(n, round(ns * n), delay, 0) for ns in per_op]
+def slices(*per_op, n=100, delay=0, reference=0):
+    return [(n, round(ns * n), delay, 0, reference) for ns in per_op]
 
 
 def test_lower_quartile_less_the_loop():
@@ -31,6 +31,30 @@ def test_disturbed_slices_are_left_out_as_long_as_others_remain():
 def test_delay_that_the_kernel_does_not_tell_disturbs_nothing():
     value = process_value(slices(20, 21, 22, delay=-1), [])
     assert (value.disturbed, value.filtered) == (0, True)
+
+
+def test_slices_of_a_slow_machine_are_left_out():
+    seen = slices(20, 20, 20, reference=1000) + slices(15, 15, 15, reference=1200)
+    value = process_value(seen, [])
+    assert (value.ns_per_op, value.disturbed, value.filtered) == (20, 3, True)
+    assert value.speed == pytest.approx(1000 / 1100)
+    slow = process_value(seen, [], full_speed_ns=500)
+    assert (slow.ns_per_op, slow.disturbed, slow.filtered) == (15, 6, False)
+
+
+def test_processes_on_a_slow_machine_count_only_among_themselves():
+    fast, slow = slices(20, 20, 20, reference=1000), slices(40, 40, 40, reference=2000)
+    found = estimate([process_value(each, [], 1000) for each in (slow, fast, slow)])
+    assert (found.ns_per_op, found.certificate.unfiltered) == (20, 2)
+    assert found.certificate.speed == 0.5
+    assert estimate([process_value(slow, [], 1000)]).ns_per_op == 40
+
+
+def test_full_speed_is_nearly_the_fastest_reference():
+    assert full_speed(slices(*range(1, 101), reference=7)) == 7
+    assert full_speed([*slices(1, reference=5), *slices(*[1] * 99, reference=7)]) == 7
+    assert full_speed(slices(1, 2, 3)) == 0
+    assert slow_from(0) == 0
 
 
 def test_value_is_never_negative():

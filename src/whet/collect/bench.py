@@ -45,12 +45,14 @@ class Plan:
         iterations: make exactly so many, 0 for as many as the budget allows.
         memory: count allocations too, in a loop of their own.
         threads: how many `run_parallel` starts.
+        slow_from_ns: of the reference work: the machine is not at its full speed; 0 where nobody knows.
     """
 
     budget_ns: int
     iterations: int = 0
     memory: bool = False
     threads: int = 1
+    slow_from_ns: int = 0
 
 
 @dataclass
@@ -142,7 +144,7 @@ class B(_Timer):  # type: ignore[misc] # the class is compiled
         done = sum(timer._iterations for timer in timers)
         self.style = "parallel"
         if done:
-            self.parallel.append((done, end_ns - begin_ns, -1, end_ns))
+            self.parallel.append((done, end_ns - begin_ns, -1, end_ns, 0))
 
 
 def measure(
@@ -199,7 +201,7 @@ def _call(b: B, function: Callable[[B], object]) -> None:
 
 
 def _timed(b: B, function: Callable[[B], object], plan: Plan) -> Reading:
-    b._prepare(SLICE_NS, plan.budget_ns, plan.iterations, False)
+    b._prepare(SLICE_NS, plan.budget_ns, plan.iterations, False, plan.slow_from_ns)
     b.n = plan.iterations or 1
     begin_ns = time.perf_counter_ns()
     _call(b, function)
@@ -226,7 +228,7 @@ def _grown(b: B, function: Callable[[B], object], plan: Plan, took_ns: int) -> l
             growth = max(1, min(MAX_CALL_GROWTH, SLICE_NS // max(took_ns, 1)))
             iterations *= growth if took_ns * 2 < SLICE_NS else 1
         b.n = iterations
-        b._prepare(SLICE_NS, plan.budget_ns, plan.iterations, False)
+        b._prepare(SLICE_NS, plan.budget_ns, plan.iterations, False, plan.slow_from_ns)
         b._begin_call(iterations)
         _call(b, function)
         took_ns = b._end_call()

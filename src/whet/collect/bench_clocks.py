@@ -124,7 +124,7 @@ class FunctionClock:
         begin = timer()
         result = yield call, ticks
         end = timer()
-        found.append((iterations, round((end - begin) * 1e9), -1, time.monotonic_ns()))
+        found.append((iterations, round((end - begin) * 1e9), -1, time.monotonic_ns(), 0))
         return result
 
     def loop_overhead(self) -> list[Slice]:

@@ -51,7 +51,13 @@ def main(request: dict[str, Any]) -> None:
         for name, function in functions.items():
             say("found", {"function": name, "doubts": doubts(function)})
         return
-    plan = Plan(request["budget_ns"], request["iterations"], request["memory"], request["threads"])
+    plan = Plan(
+        budget_ns=request["budget_ns"],
+        iterations=request["iterations"],
+        memory=request["memory"],
+        threads=request["threads"],
+        slow_from_ns=request["slow_from_ns"],
+    )
     styles = set()
     for name, call in _variants(request["function"], functions[request["function"]]):
         for reading in measure(name, call, plan, partial(is_wanted, request["pattern"])):

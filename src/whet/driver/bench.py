@@ -12,13 +12,14 @@ import random
 import statistics
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from whet.analyze.bench.estimate import Certificate, ProcessValue, estimate, process_value
+from whet.analyze.bench.estimate import Certificate, Slice, estimate, process_value
 from whet.collect.bench_worker import public_name
 from whet.driver.bench_process import MAX_HASH_SEED, Answer, Found, Job, ask
+from whet.driver.full_speed import FullSpeed
 from whet.errors import SourceError
 
 __all__ = ["Measured", "Options", "configuration", "find", "measure_all"]
@@ -57,7 +58,7 @@ class Measured:
 class _Gathered:
     """What all processes of one result said of one benchmark."""
 
-    values: list[ProcessValue] = field(default_factory=list)
+    readings: list[tuple[Sequence[Slice], Sequence[Slice]]] = field(default_factory=list)
     allocations: list[tuple[int, int, int]] = field(default_factory=list)
     bytes_per_op: int = 0
     metrics: dict[str, list[float]] = field(default_factory=dict)
@@ -95,7 +96,7 @@ def measure_all(
         options: how.
         progress: told what runs.
     """
-    order = random.Random(options.seed)
+    order, speed = random.Random(options.seed), FullSpeed()
     rounds = options.count * len(options.cpus) * options.processes
     done = 0
     for _ in range(options.count):
@@ -106,10 +107,10 @@ def measure_all(
                 for index in order.sample(range(len(found)), len(found)):
                     progress(f"round {done} of {rounds}: {found[index].function}")
                     seed = order.randint(1, MAX_HASH_SEED)
-                    _take_round(found[index], options, threads, seed, gathered[index])
+                    _take_round(found[index], options, speed, threads, seed, gathered[index])
             suffix = "" if threads == 1 else f"-{threads}"
             yield [
-                _measured(which.job, f"Benchmark{name}{suffix}", one)
+                _measured(which.job, f"Benchmark{name}{suffix}", one, speed)
                 for which, by_name in zip(found, gathered, strict=True)
                 for name, one in by_name.items()
             ]
@@ -131,7 +132,12 @@ def configuration(job: Job) -> dict[str, str]:
 
 
 def _take_round(
-    which: Found, options: Options, threads: int, seed: int, gathered: dict[str, _Gathered]
+    which: Found,
+    options: Options,
+    speed: FullSpeed,
+    threads: int,
+    seed: int,
+    gathered: dict[str, _Gathered],
 ) -> None:
     """Let one process measure one function, and add what it says."""
     request = {
@@ -142,6 +148,7 @@ def _take_round(
         "iterations": options.iterations,
         "memory": options.memory,
         "threads": threads,
+        "slow_from_ns": speed.slow_from_ns,
     }
     try:
         answers = list(ask(request, seed=seed))
@@ -153,6 +160,7 @@ def _take_round(
         if answer["kind"] == "broken":
             gathered.setdefault(public_name(which.function), _Gathered()).error = answer["error"]
         elif answer["kind"] == "reading":
+            speed.learn(answer["slices"])
             _add(gathered.setdefault(answer["name"], _Gathered()), answer, overhead)
 
 
@@ -160,7 +168,7 @@ def _add(one: _Gathered, answer: Answer, overhead: dict[str, list[list[int]]]) -
     if answer["error"] or not answer["slices"]:
         one.error = answer["error"] or "it did not loop: write `for _ in b:`"
         return
-    one.values.append(process_value(answer["slices"], overhead.get(answer["style"], [])))
+    one.readings.append((answer["slices"], overhead.get(answer["style"], [])))
     if answer["allocations"] and answer["allocations"][0]:
         one.allocations.append(tuple(answer["allocations"]))
     one.bytes_per_op = answer["bytes_per_op"]
@@ -168,10 +176,10 @@ def _add(one: _Gathered, answer: Answer, overhead: dict[str, list[list[int]]]) -
         one.metrics.setdefault(unit, []).append(value)
 
 
-def _measured(job: Job, name: str, one: _Gathered) -> Measured:
-    if one.error or not one.values:
+def _measured(job: Job, name: str, one: _Gathered, speed: FullSpeed) -> Measured:
+    if one.error or not one.readings:
         return Measured(job, name, 0, [], None, one.error or "no process could measure it")
-    found = estimate(one.values)
+    found = estimate([process_value(slices, overhead, speed.ns) for slices, overhead in one.readings])
     metrics = {unit: statistics.median(values) for unit, values in one.metrics.items()}
     values = {"ns/op": found.ns_per_op}
     if one.bytes_per_op and found.ns_per_op:

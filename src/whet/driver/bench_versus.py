@@ -17,6 +17,7 @@ from whet.analyze.bench.estimate import process_value
 from whet.analyze.bench.sequential import OPEN, Decision, decide
 from whet.driver.bench_process import MAX_HASH_SEED, Found, Side, ask
 from whet.driver.bench_revisions import Sides
+from whet.driver.full_speed import FullSpeed
 from whet.errors import SourceError
 
 __all__ = ["Comparison", "VersusOptions", "compare"]
@@ -69,7 +70,7 @@ def compare(
     found: list[Found], sides: Sides, options: VersusOptions, progress: Callable[[str], None] = lambda _: None
 ) -> list[Comparison]:
     """Measure both sides of every benchmark until all is decided or the time is over."""
-    order = random.Random(options.seed)
+    order, speed = random.Random(options.seed), FullSpeed()
     by_function: list[dict[str, Comparison]] = [{} for _ in found]
     spent_s = [0.0] * len(found)
     waiting = list(range(len(found)))
@@ -79,7 +80,7 @@ def compare(
             begin_s = time.monotonic()
             pairs += 1
             progress(f"pair {pairs}: {found[index].function}")
-            _pair(found[index], sides, options, order, by_function[index])
+            _pair(found[index], sides, options, order, speed, by_function[index])
             spent_s[index] += time.monotonic() - begin_s
         waiting = [
             index
@@ -90,13 +91,18 @@ def compare(
 
 
 def _pair(
-    which: Found, sides: Sides, options: VersusOptions, order: random.Random, known: dict[str, Comparison]
+    which: Found,
+    sides: Sides,
+    options: VersusOptions,
+    order: random.Random,
+    speed: FullSpeed,
+    known: dict[str, Comparison],
 ) -> None:
     seed = order.randint(1, MAX_HASH_SEED)
     values: dict[str, dict[str, float]] = {}
     for name, side in order.sample([("old", sides.old), ("new", sides.new)], 2):
         try:
-            values[name] = _values(which, sides, side, options, seed)
+            values[name] = _values(which, sides, side, options, speed, seed)
         except SourceError as error:
             known.setdefault(which.function, Comparison(which.function)).error = f"{name} side: {error}"
             return
@@ -108,7 +114,9 @@ def _pair(
             one.error = "the old side has no such benchmark"
 
 
-def _values(which: Found, sides: Sides, side: Side, options: VersusOptions, seed: int) -> dict[str, float]:
+def _values(
+    which: Found, sides: Sides, side: Side, options: VersusOptions, speed: FullSpeed, seed: int
+) -> dict[str, float]:
     """Return ns per operation by name, as one process of one side measures them.
 
     Raises:
@@ -122,6 +130,7 @@ def _values(which: Found, sides: Sides, side: Side, options: VersusOptions, seed
         "iterations": 0,
         "memory": False,
         "threads": 1,
+        "slow_from_ns": speed.slow_from_ns,
     }
     answers = list(ask(request, seed=seed, side=side))
     overhead = {a["style"]: a["slices"] for a in answers if a["kind"] == "overhead"}
@@ -130,6 +139,7 @@ def _values(which: Found, sides: Sides, side: Side, options: VersusOptions, seed
         if answer.get("error"):
             raise SourceError(answer["error"])
         if answer["kind"] == "reading" and answer["slices"]:
-            value = process_value(answer["slices"], overhead.get(answer["style"], []))
+            speed.learn(answer["slices"])
+            value = process_value(answer["slices"], overhead.get(answer["style"], []), speed.ns)
             values[answer["name"]] = value.ns_per_op
     return values
