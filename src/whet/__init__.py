@@ -8,15 +8,17 @@ PYTEST_DONT_REWRITE (pytest would warn where `whet run` has loaded us before it)
 
 from whet._version import __version__
 
-__all__ = ["__version__", "labels", "parametrize", "profile", "start", "stop"]
+__all__ = ["B", "__version__", "labels", "parametrize", "profile", "start", "stop"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from whet.collect.bench import B
     from whet.collect.labels import labels
     from whet.collect.library import profile, start, stop
     from whet.collect.parametrize import parametrize
 
 _HOMES = {
+    "B": "whet.collect.bench",
     "labels": "whet.collect.labels",
     "parametrize": "whet.collect.parametrize",
     "profile": "whet.collect.library",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from json_schema import check
 from process.harness import PROGRAMS, needs_collector
 
 pytestmark = needs_collector
 
 EXAMPLES = str(PROGRAMS / "bench_examples.py")
+SCHEMA = Path(__file__).parents[2] / "docs/bench-json.schema.json"
 QUICK = ("--benchtime", "20ms", "--processes", "2")
 
 
@@ -136,6 +140,16 @@ def test_constant_expression_is_doubted(bench):
     ran = bench(*QUICK, "--bench", "folded|nothing", "--list", EXAMPLES)
     assert ran.out == "bench_nothing\nbench_folded\n"
     assert "bench_folded: line 3: `2 * 3` is computed when it is compiled" in ran.err
+
+
+def test_json_holds_what_is_known(bench):
+    ran = bench(*QUICK, "--json", "--bench", "Loop|Broken", EXAMPLES)
+    document = json.loads(ran.out)
+    schema = json.loads(SCHEMA.read_text())
+    check(document, schema, schema)
+    assert document["results"]
+    for result in document["results"]:
+        assert result["certificate"]["processes"] == 2 if not result["error"] else not result["values"]
 
 
 def test_standard_output_is_for_results_alone(bench):

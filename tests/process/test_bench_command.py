@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from json_schema import check
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/bench-json.schema.json").read_text())
 BENCH = [sys.executable, "-m", "whet", "bench"]
 
 
@@ -74,6 +79,13 @@ def test_failure_is_an_error_unless_asked_for(bench):
     assert done.returncode == 2
     assert "false: ended with status 1" in done.stderr
     assert bench("--count=1", "--ignore-failure", "--", "false").returncode == 0
+
+
+def test_runs_as_json(bench):
+    document = json.loads(bench("--count=2", "--json", "--", "true").stdout)
+    check(document, SCHEMA, SCHEMA)
+    assert [result["name"] for result in document["results"]] == ["BenchmarkTrue"] * 2
+    assert all(result["values"]["ns/op"] > 0 for result in document["results"])
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from json_schema import check
 from process.harness import needs_collector
 
 pytestmark = needs_collector
@@ -39,6 +42,7 @@ def bench_steady(b):
     for _ in b:
         thing.steady()
 """
+SCHEMA = Path(__file__).parents[2] / "docs/bench-json.schema.json"
 WAIT_S = 60
 
 
@@ -107,6 +111,16 @@ def test_markdown_is_for_a_pull_request(bench):
     lines = done.stdout.splitlines()
     assert lines[0] == "| benchmark | old | new | new/old | 95 % interval | pairs | verdict |"
     assert lines[2].startswith("| `Slow` | ")
+
+
+def test_json_has_every_pair(bench):
+    document = json.loads(bench("HEAD", "--bench=slow", "--threshold=30%", "--timeout=20s", "--json").stdout)
+    schema = json.loads(SCHEMA.read_text())
+    check(document, schema, schema)
+    [comparison] = document["comparisons"]
+    pairs = comparison["decision"]["pairs"]
+    assert pairs == len(comparison["old_ns"]) == len(comparison["new_ns"]) == len(comparison["quiet"]) > 0
+    assert comparison["decision"]["ratio"] > 1.3
 
 
 def test_project_is_installed_on_both_sides(bench, repository):

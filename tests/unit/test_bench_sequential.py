@@ -55,6 +55,30 @@ def test_interval_holds_the_truth_at_every_look():
     assert missed / RUNS <= 0.05
 
 
+@pytest.mark.parametrize("centre", [0, math.log(1.02)])
+def test_disturbed_pairs_neither_add_errors_nor_hide_what_quiet_ones_show(centre):
+    order = random.Random(6)
+    found = 0
+    for _ in range(RUNS):
+        ratios, quiet = [], []
+        for _ in range(100):
+            quiet.append(order.random() < 0.4)
+            ratios.append(order.gauss(centre, 0.01 if quiet[-1] else 0.5))
+            if decide(ratios, 1e-9, quiet=quiet).verdict == "different":
+                found += 1
+                break
+    assert (found / RUNS >= 0.95) if centre else (found / RUNS <= 0.05)
+
+
+def test_interval_is_that_of_the_signs():
+    order = random.Random(7)
+    for n in (1, 2, 8, 9, 30, 31):
+        values = [order.gauss(0, 1) for _ in range(n)]
+        kept = [k for k in range(n + 1) if math.exp(log_e_value(n - k, k)) < 20]
+        edges = [-math.inf, *sorted(values), math.inf]
+        assert median_interval(values) == (edges[kept[0]], edges[kept[-1] + 1])
+
+
 def test_first_pairs_decide_nothing():
     assert decide([0.5] * 3, 0.02).verdict == "cannot tell"
     assert decide([0.5] * 3, 0.02).high == math.inf

@@ -26,6 +26,18 @@ def test_the_fastest_is_kept_between_runs(tmp_path):
     assert FullSpeed(path).ns == 900
 
 
+def test_what_is_reached_again_is_kept_for_longer(tmp_path):
+    path = tmp_path / "speed.json"
+    FullSpeed(path).learn(seen(1000))
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "seen": time.time() - 800}))
+    FullSpeed(path).learn(seen(1200))
+    assert json.loads(path.read_text())["seen"] < time.time() - 700
+    FullSpeed(path).learn(seen(1050))
+    kept = json.loads(path.read_text())
+    assert (kept["ns"], kept["seen"] > time.time() - 60) == (1000, True)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -34,7 +46,7 @@ def test_the_fastest_is_kept_between_runs(tmp_path):
         lambda record: json.dumps({**record, "ns": "x"}),
         lambda record: json.dumps({**record, "ns": -1}),
         lambda record: json.dumps({**record, "of": "another boot"}),
-        lambda record: json.dumps({**record, "seen": time.time() - 90_000}),
+        lambda record: json.dumps({**record, "seen": time.time() - 1000}),
     ],
 )
 def test_what_is_old_or_broken_is_not_believed(tmp_path, damage):

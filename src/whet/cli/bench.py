@@ -16,6 +16,7 @@ from whet.driver.bench_command import is_go
 from whet.driver.bench_process import Found, Job, list_benchmarks
 from whet.driver.lock import MachineLock, lock_directory
 from whet.errors import UsageError
+from whet.render.bench.json import result_record, results_document
 from whet.render.bench.lines import certificate_line, configuration_lines, result_line
 
 __all__ = ["Progress", "choose", "main"]
@@ -79,31 +80,38 @@ def choose(found: list[Found], options: Options, streams: Streams) -> list[Found
 
 def _measure(found: list[Found], call: Call, streams: Streams, progress: Progress) -> int:
     shown: dict[str, str] = {}
+    records: list[dict[str, object]] = []
     failed = False
     for results in measure_all(found, call.options, progress.say):
         progress.clear()
         width = max(len(result.name) for result in results)
         for result in results:
-            changed = {
-                key: value for key, value in configuration(result.job).items() if shown.get(key) != value
-            }
-            shown |= changed
-            for line in configuration_lines(changed):
+            failed |= bool(result.error)
+            known = configuration(result.job)
+            if call.format == "json":
+                records.append(
+                    result_record(
+                        result.name, known, result.iterations, result.values, result.certificate, result.error
+                    )
+                )
+                continue
+            for line in configuration_lines({k: v for k, v in known.items() if shown.get(k) != v}):
                 streams.write(f"{line}\n")
-            failed |= _show(result, width, call, streams)
+            shown |= known
+            _show(result, width, call, streams)
         streams.flush()
+    if call.format == "json":
+        streams.write(results_document(records))
     return int(failed)
 
 
-def _show(result: Measured, width: int, call: Call, streams: Streams) -> bool:
-    """Write one result; return whether it failed."""
+def _show(result: Measured, width: int, call: Call, streams: Streams) -> None:
     if result.error:
         streams.write(f"--- FAIL: {result.name}\n    {result.error}\n")
-        return True
+        return
     streams.write(result_line(result.name, width, result.iterations, result.values) + "\n")
     if result.certificate and not call.quiet:
         streams.write(certificate_line(result.name, result.certificate) + "\n")
-    return False
 
 
 class Progress:

@@ -40,7 +40,8 @@ what the loop itself costs is taken off; `#` lines say how noisy it was.
                          is decided; exit status 1 if something is slower
       --threshold P      a difference that does not matter ("2%", the default)
       --timeout T        time for one comparison (default: 10s)
-      --format FORMAT    of the comparison: text or markdown
+      --format FORMAT    text, json, or, of a comparison, markdown
+      --json             the same as --format json
 
       --warmup N         of a COMMAND: runs before those that count (--count, 10)
       --prepare CODE     shell command to run before each run
@@ -55,7 +56,7 @@ what the loop itself costs is taken off; `#` lines say how noisy it was.
 Go's single dash works too: -bench, -benchtime, -count, -benchmem, -cpu.
 """
 
-_FLAGS = {"benchmem", "list", "show-output", "ignore-failure", "no-lock", "quiet", "help"}
+_FLAGS = {"benchmem", "list", "show-output", "ignore-failure", "no-lock", "quiet", "help", "json"}
 _VALUES = {
     "bench", "benchtime", "count", "cpu", "processes", "seed", "stmt", "setup",
     "vs", "threshold", "timeout", "format", "warmup", "prepare", "param",
@@ -75,7 +76,7 @@ class Call:
         revision: of `--vs`.
         threshold: a share that does not matter, 0..1.
         timeout_s: for one comparison.
-        format: of comparisons.
+        format: text, json or markdown.
     """
 
     given: _Words
@@ -147,9 +148,14 @@ def parse(argv: Sequence[str]) -> Call:
     """
     words = _Words(argv)
     _refuse_mixtures(words)
-    format_ = words.text("format", "text")
-    if format_ not in ("text", "markdown"):
-        raise UsageError(f"--format: {format_!r} is not text or markdown")
+    format_ = "json" if "json" in words.flags else words.text("format", "text")
+    if format_ not in ("text", "markdown", "json"):
+        raise UsageError(f"--format: {format_!r} is not text, markdown or json")
+    if format_ == "markdown" and "vs" not in words:
+        raise UsageError(
+            "--format markdown is for comparisons",
+            hint="whet bench > new.txt; whet stat -format markdown new.txt",
+        )
     return Call(
         given=words,
         options=_options(words),

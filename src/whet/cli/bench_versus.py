@@ -13,6 +13,7 @@ from whet.cli.streams import Streams
 from whet.driver.bench_process import Job, list_benchmarks
 from whet.driver.bench_revisions import both_sides
 from whet.driver.bench_versus import Comparison, VersusOptions, compare
+from whet.render.bench.json import comparison_document
 from whet.render.bench.versus import Row, markdown_table, text_table
 
 __all__ = ["run"]
@@ -33,9 +34,14 @@ def run(jobs: list[Job], call: Call, streams: Streams, progress: Progress) -> in
             comparisons = compare(choose(listed, call.options, streams), sides, options, progress.say)
     finally:
         progress.clear()
-    rows: list[Row] = [(c.name, c.old_ns, c.new_ns, c.decision, c.error) for c in comparisons]
-    table = markdown_table if call.format == "markdown" else text_table
-    streams.write(table(rows, call.threshold))
+    rows: list[Row] = [(c.name, c.old_ns, c.new_ns, c.quiet, c.decision, c.error) for c in comparisons]
+    render = {"text": text_table, "markdown": markdown_table, "json": comparison_document}[call.format]
+    streams.write(render(rows, call.threshold))
+    quiet = [is_quiet for comparison in comparisons for is_quiet in comparison.quiet]
+    if not all(quiet) and not call.quiet:
+        streams.talk(
+            f"whet: {len(quiet) - sum(quiet)} of {len(quiet)} pairs were disturbed by others on this machine"
+        )
     slower = [c.name for c in comparisons if _is_slower(c, call.threshold)]
     if slower:
         streams.talk(f"whet: slower by more than {call.threshold:.1%}: {', '.join(slower)}")

@@ -1,8 +1,9 @@
 """Comparing two versions of a project while they are measured.
 
-A pair is one process of each side, in random order, with the same hash seed; a benchmark gets pairs
-until a test that may be looked at after every one of them decides, or until its time is over. All
-benchmarks take turns, so that none of them gets the quiet part of the hour.
+A pair is one process of each side, in random order, with the same hash seed, valued where the machine was as
+fast as in the fastest moments of both. A benchmark gets pairs until a test that may be looked at after every
+one of them decides, or until its time is over. All benchmarks take turns, so that none of them gets the quiet
+part of the hour.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from whet.analyze.bench.estimate import process_value
+from whet.analyze.bench.estimate import ProcessValue, Slice, full_speed, process_value
 from whet.analyze.bench.sequential import OPEN, Decision, decide
 from whet.driver.bench_process import MAX_HASH_SEED, Found, Side, ask
 from whet.driver.bench_revisions import Sides
@@ -21,6 +22,9 @@ from whet.driver.full_speed import FullSpeed
 from whet.errors import SourceError
 
 __all__ = ["Comparison", "VersusOptions", "compare"]
+
+# The slices of a benchmark, and those of the same loop around nothing.
+_Reading = tuple[Sequence[Slice], Sequence[Slice]]
 
 
 @dataclass(frozen=True)
@@ -44,21 +48,31 @@ class VersusOptions:
 
 @dataclass
 class Comparison:
-    """What is known of one benchmark: medians in ns per operation, and the decision."""
+    """What is known of one benchmark.
+
+    Attributes:
+        old_ns, new_ns: ns per operation, of each pair.
+        quiet: whether both sides of the pair had quiet moments at the same speed of the machine.
+        decision: None as long as there is none.
+        error: why there is nothing, else empty.
+    """
 
     name: str
     old_ns: list[float] = field(default_factory=list)
     new_ns: list[float] = field(default_factory=list)
+    quiet: list[bool] = field(default_factory=list)
     decision: Decision | None = None
     error: str = ""
 
-    def add(self, old_ns: float, new_ns: float, margin: float) -> None:
-        """Add a pair."""
-        self.old_ns.append(old_ns)
-        self.new_ns.append(new_ns)
-        pairs = zip(self.old_ns, self.new_ns, strict=True)
-        ratios = [math.log(new / old) for old, new in pairs if old > 0 and new > 0]
-        self.decision = decide(ratios, margin) if ratios else None
+    def add(self, old: ProcessValue, new: ProcessValue, margin: float) -> None:
+        """Add a pair; what is too fast to be told from the loop itself is none."""
+        if min(old.ns_per_op, new.ns_per_op) <= 0:
+            return
+        self.old_ns.append(old.ns_per_op)
+        self.new_ns.append(new.ns_per_op)
+        self.quiet.append(old.filtered and new.filtered)
+        ratios = [math.log(new / old) for old, new in zip(self.old_ns, self.new_ns, strict=True)]
+        self.decision = decide(ratios, margin, quiet=self.quiet)
 
     @property
     def is_open(self) -> bool:
@@ -70,7 +84,7 @@ def compare(
     found: list[Found], sides: Sides, options: VersusOptions, progress: Callable[[str], None] = lambda _: None
 ) -> list[Comparison]:
     """Measure both sides of every benchmark until all is decided or the time is over."""
-    order, speed = random.Random(options.seed), FullSpeed()
+    order, slow_from_ns = random.Random(options.seed), FullSpeed().slow_from_ns
     by_function: list[dict[str, Comparison]] = [{} for _ in found]
     spent_s = [0.0] * len(found)
     waiting = list(range(len(found)))
@@ -80,7 +94,7 @@ def compare(
             begin_s = time.monotonic()
             pairs += 1
             progress(f"pair {pairs}: {found[index].function}")
-            _pair(found[index], sides, options, order, speed, by_function[index])
+            _pair(found[index], sides, options, order, slow_from_ns, by_function[index])
             spent_s[index] += time.monotonic() - begin_s
         waiting = [
             index
@@ -95,29 +109,36 @@ def _pair(
     sides: Sides,
     options: VersusOptions,
     order: random.Random,
-    speed: FullSpeed,
+    slow_from_ns: int,
     known: dict[str, Comparison],
 ) -> None:
     seed = order.randint(1, MAX_HASH_SEED)
-    values: dict[str, dict[str, float]] = {}
+    readings: dict[str, dict[str, _Reading]] = {}
     for name, side in order.sample([("old", sides.old), ("new", sides.new)], 2):
         try:
-            values[name] = _values(which, sides, side, options, speed, seed)
+            readings[name] = _readings(which, sides, side, options, slow_from_ns, seed)
         except SourceError as error:
             known.setdefault(which.function, Comparison(which.function)).error = f"{name} side: {error}"
             return
-    for name in values["new"]:
+    for name, new in readings["new"].items():
         one = known.setdefault(name, Comparison(name))
-        if name in values["old"]:
-            one.add(values["old"][name], values["new"][name], options.margin)
+        if name in readings["old"]:
+            one.add(*_at_one_speed(readings["old"][name], new), options.margin)
         else:
             one.error = "the old side has no such benchmark"
 
 
-def _values(
-    which: Found, sides: Sides, side: Side, options: VersusOptions, speed: FullSpeed, seed: int
-) -> dict[str, float]:
-    """Return ns per operation by name, as one process of one side measures them.
+def _at_one_speed(old: _Reading, new: _Reading) -> tuple[ProcessValue, ProcessValue]:
+    """Return the values of both sides at the full speed that either of them saw."""
+    speeds = [speed for speed in (full_speed(old[0]), full_speed(new[0])) if speed]
+    fastest_ns = min(speeds, default=0.0)
+    return process_value(*old, fastest_ns), process_value(*new, fastest_ns)
+
+
+def _readings(
+    which: Found, sides: Sides, side: Side, options: VersusOptions, slow_from_ns: int, seed: int
+) -> dict[str, _Reading]:
+    """Return slices, and those of the loop alone, by name, from one process of one side.
 
     Raises:
         SourceError: the process failed, or a benchmark in it.
@@ -130,16 +151,15 @@ def _values(
         "iterations": 0,
         "memory": False,
         "threads": 1,
-        "slow_from_ns": speed.slow_from_ns,
+        "slow_from_ns": slow_from_ns,
     }
     answers = list(ask(request, seed=seed, side=side))
     overhead = {a["style"]: a["slices"] for a in answers if a["kind"] == "overhead"}
-    values = {}
     for answer in answers:
         if answer.get("error"):
             raise SourceError(answer["error"])
-        if answer["kind"] == "reading" and answer["slices"]:
-            speed.learn(answer["slices"])
-            value = process_value(answer["slices"], overhead.get(answer["style"], []), speed.ns)
-            values[answer["name"]] = value.ns_per_op
-    return values
+    return {
+        answer["name"]: (answer["slices"], overhead.get(answer["style"], []))
+        for answer in answers
+        if answer["kind"] == "reading" and answer["slices"]
+    }

@@ -10,8 +10,8 @@ from whet.analyze.bench.sequential import Decision
 
 __all__ = ["Row", "markdown_table", "text_table"]
 
-# (name, old ns per operation, new ns per operation, decision or None, error)
-Row = tuple[str, Sequence[float], Sequence[float], Decision | None, str]
+# (name, old ns per operation, new ns per operation, quiet or not, decision or None, error)
+Row = tuple[str, Sequence[float], Sequence[float], Sequence[bool], Decision | None, str]
 HEADINGS = ("benchmark", "old", "new", "new/old", "95 % interval", "pairs", "verdict")
 
 
@@ -37,7 +37,7 @@ def markdown_table(rows: Sequence[Row], margin: float) -> str:
 
 
 def _cells(row: Row, margin: float) -> tuple[str, ...]:
-    name, old, new, decision, error = row
+    name, old, new, _quiet, decision, error = row
     if error or decision is None:
         return (name, "", "", "", "", "", f"failed: {error}" if error else "too fast to compare")
     return (
