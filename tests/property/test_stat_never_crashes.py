@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+from pathlib import Path
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,7 @@ JSON = st.recursive(
     ),
     max_leaves=20,
 )  # fmt: skip
+REAL = sorted((Path(__file__).parents[1] / "data/results").glob("*.json"))
 FORMATS = st.sampled_from(["text", "csv", "markdown", "json", "html"])
 SLOW = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -66,7 +69,8 @@ def ends_well(arguments: list[str]) -> None:
 def test_any_text_ends_well(tmp_path, first, second, form, compat):
     for name, text in (("a", first), ("b", second)):
         (tmp_path / name).write_text(text, encoding="utf-8", errors="surrogateescape")
-    options = [f"-format={form}", "-threshold=1", "-details", *(["--compat=benchstat"] if compat else [])]
+    options = [f"-format={form}", "-threshold=1", *(["--compat=benchstat"] if compat else [])]
+    options += ["-details"] if form == "text" else []
     ends_well([*options, str(tmp_path / "a"), str(tmp_path / "b")])
 
 
@@ -82,6 +86,31 @@ def test_any_bytes_end_well(tmp_path, data):
 def test_any_json_ends_well(tmp_path, document):
     (tmp_path / "a").write_text(json.dumps(document))
     ends_well([str(tmp_path / "a")])
+
+
+@SLOW
+@example(file=REAL[0], steps=[10, 0], junk=[], form="text")
+@given(
+    file=st.sampled_from(REAL),
+    steps=st.lists(st.integers(0, 1 << 16), min_size=1, max_size=8),
+    junk=st.one_of(JSON, st.sampled_from([math.nan, math.inf, -1, 1e308, 1 << 80, "", " "])),
+    form=FORMATS,
+)
+def test_any_damage_to_real_files_ends_well(tmp_path, file, steps, junk, form):
+    document = json.loads(file.read_text())
+    damage(document, steps, junk)
+    (tmp_path / "a").write_text(json.dumps(document))
+    ends_well([f"-format={form}", str(tmp_path / "a"), str(file)])
+
+
+def damage(node, steps, junk):
+    """Follow steps down a document and put junk where they end."""
+    step, *others = steps
+    key = step % len(node) if isinstance(node, list) else list(node)[step % len(node)]
+    if others and isinstance(node[key], list | dict) and node[key]:
+        damage(node[key], others, junk)
+    else:
+        node[key] = junk
 
 
 @SLOW

@@ -122,6 +122,7 @@ def test_gzip_files_are_unpacked():
     [
         {}, [], {"results": 5}, {"results": [1]}, {"results": [{"command": "x", "times": ["a"]}]},
         {"version": "1.0", "benchmarks": [{"metadata": {"unit": "parsec"}}]},
+        {"version": "1.0", "benchmarks": [{"metadata": {"unit": []}}]},
         {"version": "1.0", "benchmarks": [{"runs": [{"values": [True]}]}]},
         {"version": "1.0", "benchmarks": [{"runs": [{"values": [math.nan]}]}]},
         {"results": [{"command": "x", "times": [math.inf]}]},

@@ -103,3 +103,15 @@ def test_intervals_of_ratios_hold_the_truth_for_rounded_values_too(size):
     new = np.round(rng.lognormal(3, 0.1, (PAIRS, size)) * 1.5)
     _, low, high = ratio_intervals(*pairs_of(old, new), 0.95).T
     assert 0.94 <= ((low <= 1.5) & (high >= 1.5)).mean() <= 0.99
+
+
+@pytest.mark.parametrize("size", [6, 10, 20])
+def test_intervals_end_at_no_change_at_most_where_the_test_finds_one_among_tied_values(size):
+    rng = np.random.default_rng(size)
+    old = np.round(rng.lognormal(3, 0.05, (PAIRS, size)))
+    pairs = pairs_of(old, np.round(rng.lognormal(3, 0.05, (PAIRS, size)) * 1.05))
+    _, low, high = ratio_intervals(*pairs, 0.95).T
+    found = np.nan_to_num(u_tests(*pairs), nan=1.0) <= 0.05
+    assert found.mean() > 0.2
+    assert (found & (low < 1) & (high > 1)).mean() <= 0.005
+    assert not (~found & ((low > 1) | (high < 1))).any()

@@ -7,10 +7,13 @@ that measurements were lost.
 
 from __future__ import annotations
 
+import gc
+import itertools
+
 from whet.analyze.stat.correction import Correction
 from whet.analyze.stat.details import SORTS
 from whet.cli.streams import Streams
-from whet.driver.stat import FORMATS, Request, compare_results
+from whet.driver.stat import FORMATS, Outcome, Request, compare_results
 from whet.errors import UsageError
 from whet.formats.numbers import parse_float
 
@@ -19,6 +22,8 @@ __all__ = ["HELP", "main", "parse"]
 REGRESSION_STATUS = 1
 LOST_STATUS = 2
 MOST_PROBLEMS = 50
+# So many pieces of the report are written at once.
+PIECES = 1000
 
 HELP = """\
 usage: whet stat [OPTIONS] FILE...
@@ -66,13 +71,25 @@ def main(argv: list[str], streams: Streams) -> int:
     if request is None:
         streams.write(HELP)
         return 0
-    outcome = compare_results(request)
+    # All that is made stays until the end: collections would look through it in vain.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _report(compare_results(request), streams)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _report(outcome: Outcome, streams: Streams) -> int:
+    """Print everything; return the exit status."""
     for problem in outcome.problems[:MOST_PROBLEMS]:
         streams.talk(str(problem))
     if len(outcome.problems) > MOST_PROBLEMS:
         streams.talk(f"whet: {len(outcome.problems) - MOST_PROBLEMS} more such lines")
-    for piece in outcome.pieces:
-        streams.write(piece)
+    pieces = iter(outcome.pieces)
+    while some := "".join(itertools.islice(pieces, PIECES)):
+        streams.write(some)
     for warning in outcome.warnings:
         streams.talk(warning)
     for note in outcome.notes:

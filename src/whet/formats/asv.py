@@ -28,7 +28,7 @@ def decode(document: dict[str, Any], source: str) -> Results:
         FormatError: it is not what asv writes.
     """
     builder = ResultsBuilder(source)
-    columns = as_list(document["result_columns"], "result_columns")
+    columns = [str(column) for column in as_list(document["result_columns"], "result_columns")]
     # Not the environment: comparing two of them is what people do.
     configuration = configuration_of(as_object(document.get("params") or {}, "params"), ("machine",))
     for number, (name, row) in enumerate(as_object(document["results"], "results").items()):

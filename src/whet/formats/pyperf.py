@@ -43,7 +43,7 @@ def _add(builder: ResultsBuilder, benchmark: dict[str, Any], metadata: dict[str,
     for run in runs[:1]:
         metadata = {**as_object(run.get("metadata", {}), "metadata of a run"), **metadata}
     unit = metadata.get("unit", "second")
-    if unit not in _UNITS:
+    if not isinstance(unit, str) or unit not in _UNITS:
         raise FormatError(f"benchmark {number} has the unknown unit {unit!r}")
     name = benchmark_name(metadata.get("name"), number)
     loops = metadata.get("loops", 1)
