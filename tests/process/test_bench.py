@@ -152,6 +152,28 @@ def test_json_holds_what_is_known(bench):
         assert result["certificate"]["processes"] == 2 if not result["error"] else not result["values"]
 
 
+def test_cpu_profile_holds_every_benchmark(bench, tmp_path):
+    path = str(tmp_path / "cpu.pb.gz")
+    ran = bench(
+        *QUICK, "--benchtime=200ms", "--cpuprofile", path, "--bench", "bench_list|bench_loop", EXAMPLES
+    )
+    assert ran.status == 0, ran.err
+    tags = subprocess.run(
+        [sys.executable, "-m", "whet", "prof", "tags", "--json", path],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = json.loads(tags.stdout)["rows"]
+    assert {"List", "Loop"} <= {value["text"] for row in rows for value in row["values"]}
+    assert not any("bench_worker" in comment for comment in json.loads(tags.stdout)["comments"])
+
+
+def test_other_profiles_are_for_go(bench):
+    ran = bench("--memprofile=x", EXAMPLES)
+    assert (ran.status, "--memprofile is for Go packages only" in ran.err) == (2, True)
+
+
 def test_standard_output_is_for_results_alone(bench):
     ran = bench(*QUICK, "--bench", "prints", EXAMPLES)
     assert "printed by the benchmark" in ran.err

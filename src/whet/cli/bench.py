@@ -12,7 +12,7 @@ from whet.cli.bench_options import HELP, Call, parse
 from whet.cli.streams import Streams
 from whet.collect.bench_worker import public_name
 from whet.driver.bench import Measured, Options, configuration, find, measure_all
-from whet.driver.bench_command import is_go
+from whet.driver.bench_command import PROFILES, is_go
 from whet.driver.bench_process import Found, Job, list_benchmarks
 from whet.driver.lock import MachineLock, lock_directory
 from whet.errors import UsageError
@@ -52,6 +52,12 @@ def _run(jobs: list[Job], call: Call, streams: Streams) -> int:
 
         run = bench_command.run if call.command else bench_command.run_go
         return run(call, streams, progress)
+    for name in PROFILES[1:]:
+        if name in call.given:
+            raise UsageError(
+                f"--{name} is for Go packages only; of Python, whet bench records CPU profiles",
+                hint="use --cpuprofile",
+            )
     if call.revision:
         from whet.cli import bench_versus
 
@@ -60,7 +66,23 @@ def _run(jobs: list[Job], call: Call, streams: Streams) -> int:
     if call.list:
         streams.write("".join(f"{one.function}\n" for one in found))
         return 0
-    return _measure(found, call, streams, progress)
+    failed = _measure(found, call, streams, progress)
+    if call.cpu_profile:
+        failed |= _record(found, call, streams, progress)
+    return int(failed)
+
+
+def _record(found: list[Found], call: Call, streams: Streams, progress: Progress) -> bool:
+    """Write the CPU profile; return whether something is missing in it."""
+    from whet.driver.bench_profile import write_cpu_profile
+
+    try:
+        problems = write_cpu_profile(found, call.options, call.cpu_profile, progress.say)
+    finally:
+        progress.clear()
+    for problem in problems:
+        streams.talk(f"whet: {call.cpu_profile}: {problem}")
+    return bool(problems)
 
 
 def choose(found: list[Found], options: Options, streams: Streams) -> list[Found]:
@@ -78,7 +100,7 @@ def choose(found: list[Found], options: Options, streams: Streams) -> list[Found
     return chosen
 
 
-def _measure(found: list[Found], call: Call, streams: Streams, progress: Progress) -> int:
+def _measure(found: list[Found], call: Call, streams: Streams, progress: Progress) -> bool:
     shown: dict[str, str] = {}
     records: list[dict[str, object]] = []
     failed = False
@@ -102,7 +124,7 @@ def _measure(found: list[Found], call: Call, streams: Streams, progress: Progres
         streams.flush()
     if call.format == "json":
         streams.write(results_document(records))
-    return int(failed)
+    return failed
 
 
 def _show(result: Measured, width: int, call: Call, streams: Streams) -> None:

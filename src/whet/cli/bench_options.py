@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whet.driver.bench import Options
-from whet.driver.bench_command import DEFAULT_COUNT, CommandOptions
+from whet.driver.bench_command import DEFAULT_COUNT, PROFILES, CommandOptions
 from whet.driver.bench_options import parse_duration_s, parse_whole
 from whet.errors import UsageError
 
@@ -29,6 +29,8 @@ what the loop itself costs is taken off; `#` lines say how noisy it was.
       --benchtime T      time in the loop for each result ("1s", "300ms"), or "100x": iterations a process
       --count N          measure N results of each (default: 1; 10 for `whet stat`)
       --benchmem         count allocations: B/op and allocs/op
+      --cpuprofile FILE  run each benchmark once more, recorded, and write a CPU profile of all
+                         (of Go packages --memprofile, --blockprofile, --mutexprofile and --trace, too)
       --cpu LIST         for b.run_parallel: numbers of threads ("1,2,4")
       --processes N      processes for each result (default: 5)
       --seed N           seed of the order and of the hash seeds
@@ -59,7 +61,7 @@ Go's single dash works too: -bench, -benchtime, -count, -benchmem, -cpu.
 _FLAGS = {"benchmem", "list", "show-output", "ignore-failure", "no-lock", "quiet", "help", "json"}
 _VALUES = {
     "bench", "benchtime", "count", "cpu", "processes", "seed", "stmt", "setup",
-    "vs", "threshold", "timeout", "format", "warmup", "prepare", "param",
+    "vs", "threshold", "timeout", "format", "warmup", "prepare", "param", *PROFILES,
 }  # fmt: skip
 _SHORT = {"q": "quiet", "h": "help"}
 
@@ -73,6 +75,7 @@ class Call:
         paths: files, directories or Go packages.
         statement, setup: of `--stmt`.
         command: what stands after `--`.
+        cpu_profile: a file to write.
         revision: of `--vs`.
         threshold: a share that does not matter, 0..1.
         timeout_s: for one comparison.
@@ -86,6 +89,7 @@ class Call:
     statement: str | None
     setup: str
     command: list[str]
+    cpu_profile: str
     revision: str
     threshold: float
     timeout_s: float
@@ -164,6 +168,7 @@ def parse(argv: Sequence[str]) -> Call:
         statement=words.text("stmt", "") if "stmt" in words else None,
         setup=words.text("setup", ""),
         command=words.command,
+        cpu_profile=words.text("cpuprofile", ""),
         revision=words.text("vs", ""),
         threshold=_share(words.text("threshold", "2%")),
         timeout_s=parse_duration_s("--timeout", words.text("timeout", "10s")),
@@ -180,6 +185,11 @@ def _refuse_mixtures(words: _Words) -> None:
         raise UsageError("--vs compares files of benchmarks, not a statement")
     if "stmt" in words and words.paths:
         raise UsageError("--stmt takes no files", hint="whet bench --stmt CODE [--setup CODE]")
+    if "cpuprofile" in words and ("vs" in words or words.command):
+        raise UsageError(
+            "--cpuprofile goes with files of benchmarks, --stmt and Go packages",
+            hint="whet run records a program; whet prof compare says what changed between profiles",
+        )
     if words.command and (words.paths or "stmt" in words or "vs" in words):
         raise UsageError("a command is measured alone", hint="whet bench [OPTIONS] -- COMMAND [ARGS...]")
 

@@ -18,6 +18,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from types import ModuleType
@@ -59,12 +60,27 @@ def main(request: dict[str, Any]) -> None:
         slow_from_ns=request["slow_from_ns"],
     )
     styles = set()
-    for name, call in _variants(request["function"], functions[request["function"]]):
-        for reading in measure(name, call, plan, partial(is_wanted, request["pattern"])):
-            styles.add(reading.style)
-            say("reading", asdict(reading))
+    with _recorded(request.get("recording")) as labelled:
+        for name, call in _variants(request["function"], functions[request["function"]]):
+            with labelled(benchmark=name):
+                for reading in measure(name, call, plan, partial(is_wanted, request["pattern"])):
+                    styles.add(reading.style)
+                    say("reading", asdict(reading))
     for style in sorted(styles & {"for", "loop"}):
         say("overhead", {"style": style, "slices": measure_overhead(style)})
+
+
+@contextmanager
+def _recorded(directory: str | None) -> Iterator[Callable[..., AbstractContextManager[object]]]:
+    """Record a CPU profile where that is asked for; what is yielded labels its samples."""
+    if directory is None:
+        yield lambda **_labels: nullcontext()
+        return
+    from whet.collect.labels import labels
+    from whet.collect.library import profile
+
+    with profile(directory, report=False):
+        yield labels
 
 
 def _functions(request: dict[str, Any]) -> dict[str, Callable[..., object]]:

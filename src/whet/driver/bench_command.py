@@ -24,6 +24,7 @@ from whet.errors import SourceError, UsageError
 __all__ = [
     "DEFAULT_COUNT",
     "PASSED_TO_GO",
+    "PROFILES",
     "CommandOptions",
     "Variant",
     "go_command",
@@ -34,7 +35,8 @@ __all__ = [
 ]
 
 DEFAULT_COUNT = 10
-PASSED_TO_GO = ("bench", "benchtime", "count", "cpu")
+PROFILES = ("cpuprofile", "memprofile", "blockprofile", "mutexprofile", "trace")
+PASSED_TO_GO = ("bench", "benchtime", "count", "cpu", *PROFILES)
 
 
 @dataclass(frozen=True)
