@@ -12,6 +12,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -46,6 +47,8 @@ TOP_ROWS = 500
 FOUND_ROWS = 200
 PEEKED = 20
 _KEPT_INDEXES = 4
+_KEPT_ANSWERS = 32
+_LARGEST_KEPT = 1 << 20
 _UNCUT = Defaults(trim=False, nodecount=0)
 _FILTERS = ("focus", "ignore", "hide", "show", "show_from", "prune_from", "tagfocus", "tagignore")
 
@@ -89,6 +92,8 @@ class WebSession:
         self._config = without_words(config.changed(mean=False, json=False, output=""))
         self._reader = SourceReader(config.source_path, config.trim_path)
         self._indexes: OrderedDict[object, tuple[CallIndex, list[str]]] = OrderedDict()
+        self._answers: dict[str, Answer] = {}  # the last few
+        self._graph_lock = threading.Lock()
         self._lock = threading.RLock()  # answers are made one at a time: each uses a whole core
         check_filters(config)
         choose_sample_index(profile, config.sample_index)
@@ -108,21 +113,27 @@ class WebSession:
         if path.startswith("/ui/save/") and path[9:] in VIEWS:
             with self._lock:
                 return self._save(parse_address(f"{path[9:]}?{query}", self._config))
-        route = _ROUTES.get(path)
-        if route is None:
+        if path not in _ROUTES:
             return None
-        state = parse_query(query, self._config)
-        with self._lock:
-            return route(self, state)
+        return self._made(path, parse_query(query, self._config))
+
+    def _made(self, path: str, state: WebState) -> Answer:
+        """Return the answer of a route, made now or lately."""
+        key = f"{path} {state!r}"
+        # Graphs use no index and take long: others do not wait for them.
+        lock, make = (self._graph_lock, WebSession._graph) if path == _GRAPH else (self._lock, _ROUTES[path])
+        with lock:
+            answer = self._answers.get(key) or make(self, state)
+            if path not in _NOT_KEPT and len(answer.body) <= _LARGEST_KEPT:
+                self._answers[key] = answer
+                for old in list(self._answers)[:-_KEPT_ANSWERS]:
+                    self._answers.pop(old, None)
+        return answer
 
     def warm(self) -> None:
-        """Build the first index, so that the first answer is quick."""
-        try:
-            with self._lock:
-                index, _ = self._index(parse_query(self._first_words, self._config))
-                index.nodes.function_names  # noqa: B018 (kept from now on)
-        except WhetError:
-            return  # the first answer says it
+        """Make what is asked for first: the view of everything."""
+        with suppress(WhetError):  # then the answer says it
+            self._made("/ui/data/view", parse_query(self._first_words, self._config))
 
     def _own_address(self, path: str, query: str) -> str:
         """Return our address for one of pprof's, where `f` is what to peek at or to list; else ''."""
@@ -359,6 +370,9 @@ _ROUTES: dict[str, Callable[[WebSession, WebState], Answer]] = {
     "/ui/data/tags": WebSession._tags,
     "/download": WebSession._download,
 }
+
+_GRAPH = "/ui/data/graph"
+_NOT_KEPT = ("/ui/data/source", "/download")  # sources may change; downloads are rare and large
 
 
 def _frame_word(index: CallIndex, regex: str) -> str:

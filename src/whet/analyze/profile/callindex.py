@@ -8,6 +8,7 @@ children. Nothing is formatted here.
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,7 +59,7 @@ class CallIndex:
         start: int64[n + 1], CSR over `step`.
         step: int32[steps], rows of `nodes`, leaf first.
         values: int64[n].
-        flat, cum: int64[nodes].
+        sums: flat and cum, int64[nodes] each, which are added up while trees grow.
         chosen: what filters left; None for all. Other samples have no value.
     """
 
@@ -67,9 +68,18 @@ class CallIndex:
     start: I64
     step: I32
     values: I64
-    flat: I64
-    cum: I64
+    sums: Future[tuple[I64, I64]]
     chosen: Chosen | None = None
+
+    @property
+    def flat(self) -> I64:
+        """The value of the samples that end in each node: int64[nodes]."""
+        return self.sums.result()[0]
+
+    @property
+    def cum(self) -> I64:
+        """The value of the samples that pass each node: int64[nodes]."""
+        return self.sums.result()[1]
 
     def narrowed(self, chosen: Chosen, report: Report | None = None) -> CallIndex:
         """Return the index of a part of this one; nodes and what was not cut are shared.
@@ -81,8 +91,8 @@ class CallIndex:
         start, step = self.start, self.step
         if chosen.cuts_frames:
             start, step = _steps(report, self.nodes, chosen, self.nodes.slot_node)
-        flat, cum = kernels.step_sums(start, step, values, len(self.nodes), chosen.keep)
-        return CallIndex(report, self.nodes, start, step, values, flat, cum, chosen)
+        sums = _sums(start, step, values, len(self.nodes), chosen.keep)
+        return CallIndex(report, self.nodes, start, step, values, sums, chosen)
 
     @property
     def keep(self) -> Mask | None:
@@ -200,8 +210,17 @@ def build_call_index(report: Report, known: CallIndex | None = None) -> CallInde
         start, step = known.start, known.step
     else:
         start, step = _steps(report, nodes, None, nodes.slot_node)
-    flat, cum = kernels.step_sums(start, step, values, len(nodes))
-    return CallIndex(report, nodes, start, step, values, flat, cum)
+    return CallIndex(report, nodes, start, step, values, _sums(start, step, values, len(nodes)))
+
+
+def _sums(
+    start: I64, step: I32, values: I64, count: int, keep: Mask | None = None
+) -> Future[tuple[I64, I64]]:
+    """Begin to add up flat and cum in a thread; kernels run beside Python."""
+    worker = ThreadPoolExecutor(1)
+    sums = worker.submit(kernels.step_sums, start, step, values, count, keep)
+    worker.shutdown(wait=False)
+    return sums
 
 
 def _values(report: Report) -> I64:
