@@ -225,7 +225,9 @@ class Report {
       const tab = byId(`tab-${key}`);
       tab.setAttribute("aria-selected", String(key === state.view));
       tab.tabIndex = key === state.view ? 0 : -1;
+      if (key === state.view && this.tab !== key) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
+    this.tab = state.view;
     [...byId("types").children].forEach((button, i) => button.setAttribute("aria-pressed", String(i === state.type)));
     [...byId("filters").children].forEach((choice, i) => {
       choice.value = state.labels[i];

@@ -124,11 +124,18 @@ def _box(report: Report, box: TextBox, center: Point, *, nodelet: bool, number_o
     middle, step = number(center[0]), box.size * LINE_HEIGHT
     top = center[1] - len(box.lines) * step / 2 + 0.85 * box.size
     spans = "".join(
-        f'<tspan x="{middle}" y="{number(top + i * step)}">{escape(line)}</tspan>'
+        f'<tspan x="{middle}" y="{number(top + i * step)}"{_length(line, box.size)}>{escape(line)}</tspan>'
         for i, line in enumerate(box.lines)
     )
     yield f'<text font-size="{number(box.size)}">{spans}</text>'
     yield "</g>"
+
+
+def _length(line: str, size: float) -> str:
+    """Return the attributes that keep a line inside its box where another font has to do."""
+    if not (line.isascii() and line.isprintable() and len(line) > 1):
+        return ""  # the width of other characters is a guess
+    return f' textLength="{number(text_width(line, size))}" lengthAdjust="spacingAndGlyphs"'
 
 
 def _edge(report: Report, line: Line, route: Route) -> Iterator[str]:
