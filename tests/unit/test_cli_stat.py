@@ -30,7 +30,7 @@ def files(tmp_path, monkeypatch):
     for file, (a, b) in {"old": (1.0, 1.0), "new": (1.2, 0.9)}.items():
         lines = ["pkg: p|q", "Unit hits better=higher"]
         for run in range(8):
-            noise = 1 + run / 1000
+            noise = 1 + 5 * run % 8 / 1000
             lines += [
                 f"BenchmarkA {run} {1000 * a * noise:.3f} ns/op {500 * a * noise:.2f} hits 7 things",
                 f"BenchmarkB<x> {run} {10 * b * noise:.4f} ns/op",
@@ -236,6 +236,25 @@ def test_inputs_that_never_meet_are_said_and_the_hint_brings_them_together(files
     _, out, errors = stat(*hint.split(), "old", "new")
     assert "+20.00% (p=0.000 n=8)" in out
     assert errors == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([100 + run for run in range(12)], "1 that drifted while measured"),
+        ([100 + 50 * (5 * run % 12 < 6) + 5 * run % 12 / 100 for run in range(12)], "1 with two modes"),
+        ([100 + 5 * run % 12 for run in range(12)], ""),
+        ([7] * 12, ""),
+    ],
+    ids=["drift", "modes", "noise", "equal"],
+)
+def test_doubtful_values_are_said_where_tables_do_not_show_them(files, values, said):
+    (files / "a").write_text("".join(f"BenchmarkX 1 {value} ns/op\n" for value in values))
+    note = f"whet: doubtful sets of values: {said}\nhint: -details names them\n" if said else ""
+    for form in ("text", "csv"):
+        assert stat("-format", form, "a")[2] == note
+    for quiet in (["-details"], ["-format=json"], ["--compat=benchstat"]):
+        assert stat(*quiet, "a")[2] == ""
 
 
 def test_different_benchmarks_are_no_mistake(files):

@@ -91,6 +91,8 @@ def test_doubts_are_rare_where_there_is_nothing_to_doubt(name, size):
     found = find_doubts(measurements)
     assert len(found.modes) <= 0.012 * PAIRS
     assert len(found.drift) <= 0.004 * PAIRS
+    assert 0.9 * PAIRS < found.tested <= PAIRS  # those that vary at all
+    assert not found.exceeds_chance
 
 
 def test_two_modes_are_found_and_named():

@@ -15,6 +15,7 @@ from whet.analyze.stat.apart import keys_that_part
 from whet.analyze.stat.collect_cells import Cells, Labelled, View, collect_cells
 from whet.analyze.stat.correction import Correction
 from whet.analyze.stat.details import correct, find_regressions, sort_rows
+from whet.analyze.stat.doubts import find_doubts
 from whet.analyze.stat.filter import all_of, parse_filter
 from whet.analyze.stat.names import base_name
 from whet.analyze.stat.projection import Projections
@@ -102,7 +103,7 @@ def compare_results(request: Request) -> Outcome:
     cells = collect_cells(inputs, view)
     levels = Levels(request.alpha, request.confidence, Mode.BENCHSTAT if request.compat else Mode.EXACT)
     tables = build_tables(cells, view, levels, units)
-    notes = _adjust(tables, request) + _apart(tables, request)
+    notes = _adjust(tables, request) + _apart(tables, request) + _doubtful(tables, request)
     regressions = _regressions(tables, request, notes)
     pieces, warnings = _render(tables, request)
     nothing = _why_nothing(inputs, cells, request)
@@ -135,6 +136,18 @@ def _apart(tables: Tables, request: Request) -> list[str]:
         f"whet: nothing is compared, because the results differ in {', '.join(keys)}",
         f"hint: -ignore {ignored} compares them all the same",
     ]
+
+
+def _doubtful(tables: Tables, request: Request) -> list[str]:
+    """Say how many sets of values are doubtful, for formats that do not show which."""
+    if request.compat or request.details or request.format not in ("text", "csv"):
+        return []
+    doubts = find_doubts(tables.measurements)
+    if not doubts.exceeds_chance:
+        return []
+    counts = [(len(doubts.modes), "with two modes"), (len(doubts.drift), "that drifted while measured")]
+    found = ", ".join(f"{count} {what}" for count, what in counts if count)
+    return [f"whet: doubtful sets of values: {found}", "hint: -details names them"]
 
 
 def _regressions(tables: Tables, request: Request, notes: list[str]) -> list[str]:

@@ -28,6 +28,8 @@ _FEWEST_DISTINCT = 6
 _LEAST_SHARE = 0.2
 _SEPARATION = 7.0
 _DRIFT_LEVEL = 0.001
+# At most this share of sets seems to have two modes and has not, by simulation of usual distributions.
+_MODES_BY_CHANCE = 0.01
 _BLOCK = 1 << 20
 
 
@@ -37,25 +39,39 @@ class Doubts:
     Attributes:
         modes: set to (lower mean, upper mean, share of the upper mode).
         drift: set to the relative change from its first to its last third.
+        tested: how many sets were looked at.
     """
 
     def __init__(self) -> None:
+        self.tested = 0
         self.modes: dict[int, tuple[float, float, float]] = {}
         self.drift: dict[int, float] = {}
 
+    @property
+    def exceeds_chance(self) -> bool:
+        """Whether there are more than sets of plain noise would have."""
+        return any(
+            len(found) > rate * self.tested + 3 * math.sqrt(rate * self.tested)
+            for found, rate in ((self.modes, _MODES_BY_CHANCE), (self.drift, _DRIFT_LEVEL))
+        )
+
 
 def find_doubts(measurements: Measurements) -> Doubts:
-    """Look at every set."""
+    """Look at every set whose values are not all equal."""
     result = Doubts()
     for sets, size in measurements.by_size():
+        if size < FEWEST_FOR_DRIFT:
+            continue
+        first = measurements.start[sets]
+        sets = sets[measurements.ordered[first] != measurements.ordered[first + size - 1]]
+        result.tested += len(sets)
         step = max(1, _BLOCK // (size * size))
         for at in range(0, len(sets), step):
             some = sets[at : at + step]
             if size >= FEWEST_FOR_MODES:
                 _find_modes(some, measurements.matrix(some, size), result)
-            if size >= FEWEST_FOR_DRIFT:
-                places = measurements.start[some][:, None] + np.arange(size)
-                _find_drift(some, measurements.values[places], result)
+            places = measurements.start[some][:, None] + np.arange(size)
+            _find_drift(some, measurements.values[places], result)
     return result
 
 
