@@ -84,6 +84,20 @@ bool Digest::has_nameless() const {
     return false;
 }
 
+bool Digest::has_bare() const {
+    const Locations &places = profile_.locations;
+    const Mappings &mappings = profile_.mappings;
+    for (std::size_t row = 0; row < places.size(); ++row) {
+        if (places.line_start[row] != places.line_start[row + 1] || places.mapping[row] < 0)
+            continue;
+        const auto mapping = static_cast<std::size_t>(places.mapping[row]);
+        if (!mappings.has_functions[mapping] && !mappings.has_filenames[mapping] &&
+            !mappings.has_line_numbers[mapping])
+            return true;
+    }
+    return false;
+}
+
 // Numbers the distinct nodes in order of first appearance.
 class NodeSums::NodeIndex {
   public:

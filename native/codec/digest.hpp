@@ -33,6 +33,8 @@ class Digest {
 
     // Is there a function that has a linker's name only?
     bool has_nameless() const;
+    // Is there a location without lines that nobody has looked up names for?
+    bool has_bare() const;
 
     // Are ids of locations so large that a table of them would be mostly empty?
     bool has_large_ids() const { return largest_id_ >= 4 * profile_.locations.size() + 1024; }

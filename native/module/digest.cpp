@@ -68,6 +68,7 @@ nb::dict whet::facts_of(const Digest &d) {
     out["samples"] = p.samples.size() + p.samples.messages.count();
     out["mappings"] = p.mappings.size();
     out["nameless"] = d.has_nameless();
+    out["bare"] = d.has_bare();
     out["linker_names"] = texts_of(d, d.linker_names());
     return out;
 }

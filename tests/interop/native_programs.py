@@ -63,9 +63,10 @@ def build_c(directory: Path) -> Path:
 
 
 def legacy_profile(program: Path, counts: dict[int, int], *, start: int = 0x5555_5555_4000) -> bytes:
-    """Return a gperftools CPU profile: counts by address in the file, each called from `main`.
+    """Return a gperftools CPU profile: counts by address in the file, called from places in `main`.
 
-    The program is loaded at `start`.
+    The program is loaded at `start`. An address that all samples have in second place is taken for that
+    of the signal handler, so there must be two at least for `main` to be seen.
     """
     with program.open("rb") as file:
         elf = read_elf(file)
@@ -73,8 +74,8 @@ def legacy_profile(program: Path, counts: dict[int, int], *, start: int = 0x5555
     caller = int(symbols.address[symbols.names.index(b"main")]) + 2
     code = next(s for s in elf.segments if s.executable)
     words = [0, 3, 0, 10_000, 0]
-    for address, count in counts.items():
-        words += [count, 2, start + address, start + caller]
+    for number, (address, count) in enumerate(counts.items()):
+        words += [count, 2, start + address, start + caller + number]
     words += [0, 1, 0]
     first, last = (
         start + place // 4096 * 4096 for place in (code.address, code.address + code.memory_size + 4095)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.native_programs import build_go, run_go
+from interop.native_programs import build_c, build_go, extent, legacy_profile, run_go
 from interop.pprof_oracle import run_pprof, run_whet
 from interop.real_profiles import recorded_profiles
 from interop.test_disasm import whet_rows
@@ -90,6 +90,18 @@ def test_values_of_instructions_add_up_to_their_lines(go_program):
             assert own[line["line"]] <= sum(i["flat"] for i in line["instructions"])
             assert line["flat"] == own[line["line"]]
         assert sum(own.values()) == row["flat"]
+
+
+def test_inlined_calls_are_under_the_line_that_makes_them(tmp_path):
+    program = build_c(tmp_path)
+    start, _ = extent(program, "total")
+    profile = tmp_path / "legacy.prof"
+    profile.write_bytes(legacy_profile(program, {start: 3}))
+    (row,) = whet_rows("weblist", "^total$", str(profile))
+    (hot,) = (line for line in row["lines"] if line["flat"])
+    assert hot["flat"] == sum(i["flat"] for i in hot["instructions"]) == 3 * 10_000_000
+    (call,) = (line for line in row["lines"] if line["text"] == "    t += square(i);")
+    assert any(i["line"] == 2 for i in call["instructions"])
 
 
 def test_python_functions_show_bytecode(tmp_path):

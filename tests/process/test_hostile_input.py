@@ -178,3 +178,29 @@ def test_text_of_2_gb_is_read_in_little_memory(tmp_path):
     done = prof("top", "-json", "-nodecount=1", str(path))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.rpartition("}")[0] + "}")["total"] == 5000 * times
+
+
+@pytest.mark.parametrize("name", ["cut", "noise", "headers beyond the file", "sections beyond the file"])
+@pytest.mark.parametrize("report", ["top", "disasm", "weblist"])
+def test_damaged_program_is_said_and_left_out(tmp_path, name, report):
+    """Read a profile with a program that wants to do harm before it."""
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    rest = b"\x02\0\x3e\0\x01\0\0\0" + bytes(8)
+    program = {
+        "cut": head[:10],
+        "noise": head + NOISE,
+        "headers beyond the file": head + rest + b"\x40" + bytes(15)
+        + b"\0\0\0\0\x40\0\x38\0\xff\xff" + bytes(6),
+        "sections beyond the file": head + rest + bytes(8) + b"\x40" + bytes(7)
+        + b"\0\0\0\0\x40\0\x38\0\0\0\x40\0\xff\xfe\x01\0",
+    }[name]  # fmt: skip
+    path = tmp_path / "program"
+    path.write_bytes(program)
+    profile = tmp_path / "profile"
+    profile.write_bytes(b"main;work 3\n")
+    words = [report] if report == "top" else [report, "work"]
+    done = prof(*words, str(path), str(profile))
+    assert f"{path}: " in done.stderr
+    assert "ELF file" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if report == "disasm" else 0), done.stderr

@@ -225,12 +225,17 @@ def _disassembly(report: Report, regex: str) -> list[Disassembly]:
 
 
 def _annotated(report: Report, regex: str) -> list[AnnotatedFunction]:
-    from whet.analyze.profile.weblist import build_weblist
+    from whet.analyze.profile.weblist import Tools, build_weblist
     from whet.driver.binaries import Binaries
+    from whet.driver.symbolize import inline_frames
 
     binaries = Binaries(report.profile, report.config)
     reader = SourceReader(report.config.source_path, report.config.trim_path)
-    found = build_weblist(report, regex, reader.lines, binaries.open, binaries.try_to_disassemble)
+    tools = Tools(
+        reader.lines, binaries.open, binaries.try_to_disassemble,
+        lambda code, addresses: inline_frames(code, addresses, report.config),
+    )  # fmt: skip
+    found = build_weblist(report, regex, tools)
     report.warnings += binaries.warnings
     return found
 

@@ -28,7 +28,8 @@ Progress = Callable[[str, int, int], None]
 
 __all__ = ["REQUEST_OPTIONS", "Loaded", "Progress", "Request", "load_request", "set_request_option"]
 
-_SYMBOLIZE = ("none", "local", "fastlocal", "remote", "force")
+_SYMBOLIZE = ("none", "no", "local", "fastlocal", "force")
+_DEMANGLE = ("demangle=full", "demangle=none", "demangle=templates", "demangle=default")
 
 
 class Request(Record):
@@ -98,13 +99,20 @@ def set_request_option(request: Request, name: str, text: str) -> None:
             raise UsageError(f"invalid value {text!r} for {name}: not a number of seconds") from None
     else:
         setattr(request, name, text)
-    unknown = [
-        w for w in request.symbolize.split(":") if w and w.split("=")[0] not in (*_SYMBOLIZE, "demangle")
-    ]
-    if unknown:
-        raise UsageError(
-            f"invalid value {unknown[0]!r} for symbolize", hint=f"one of {', '.join(_SYMBOLIZE)}"
-        )
+    _check_symbolize(request.symbolize)
+
+
+def _check_symbolize(text: str) -> None:
+    for word in filter(None, text.lower().split(":")):
+        if word == "remote":
+            raise UsageError(
+                "-symbolize=remote is not supported: no server is asked for names",
+                hint="use -symbolize=local",
+            )
+        if word not in (*_SYMBOLIZE, *_DEMANGLE):
+            raise UsageError(
+                f"invalid value {word!r} for symbolize", hint=f"one of {', '.join((*_SYMBOLIZE, *_DEMANGLE))}"
+            )
 
 
 def load_request(request: Request, config: Config, progress: Progress | None = None) -> Loaded:
@@ -137,10 +145,22 @@ def load_request(request: Request, config: Config, progress: Progress | None = N
             normalize=config.normalize,
             as_pprof=config.as_pprof,
         )
+    profile, unknown = _with_names(profile, request, config)
     loaded, found = as_loaded(profile, all_frames=request.all_frames, as_pprof=config.as_pprof)
     if request.add_comment:
         loaded = _with_comment(loaded, request.add_comment)
-    return Loaded(loaded, warnings + found)
+    return Loaded(loaded, warnings + unknown + found)
+
+
+def _with_names(profile: Profile, request: Request, config: Config) -> tuple[Profile, list[str]]:
+    """Look up what is known by address only; most profiles have nothing of the kind."""
+    from whet.analyze.profile.symbols import unnamed
+
+    if request.symbolize.lower() in ("", "none", "no", "local") and not unnamed(profile).any():
+        return profile, []
+    from whet.driver.symbolize import symbolized
+
+    return symbolized(profile, request.symbolize, config)
 
 
 def _without_program(sources: Sequence[str]) -> tuple[list[str], str]:

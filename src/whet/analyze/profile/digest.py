@@ -142,8 +142,8 @@ def digest_report(
 
 
 def _asks_for_more(facts: dict[str, Any]) -> bool:
-    """Tell whether frames must be dropped or names made simpler."""
-    if facts["drop_frames"]:
+    """Tell whether places need names, frames must be dropped or names made simpler."""
+    if facts["drop_frames"] or facts["bare"]:
         return True
     return any(simplified_name(name) != name for name in map(_text, facts["linker_names"]))
 

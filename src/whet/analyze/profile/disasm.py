@@ -57,7 +57,7 @@ def build_disassembly(
     """
     pattern, address = compile_pattern(regex, name="argument"), parsed_address(regex)
     wanted = _sampled(report)
-    places = find_places(report, open_code, wanted)
+    places = find_places(report.profile, open_code, wanted)
     found = []
     for row in range(len(places.codes)):
         found += [

@@ -18,6 +18,7 @@ from whet.analyze.profile.means import quotient
 from whet.analyze.profile.report import Report
 from whet.formats.disassembly import MachineInstruction
 from whet.formats.elf import Elf, Symbols
+from whet.model.profile import Profile
 
 __all__ = [
     "CodeFile",
@@ -106,9 +107,9 @@ class Places:
     address: U64
 
 
-def find_places(report: Report, open_code: OpenCode, wanted: npt.NDArray[np.bool_]) -> Places:
+def find_places(profile: Profile, open_code: OpenCode, wanted: npt.NDArray[np.bool_]) -> Places:
     """Find the files of the wanted locations: bool[locations]; those without address have none."""
-    locations, mappings = report.profile.locations, report.profile.mappings
+    locations, mappings = profile.locations, profile.mappings
     code = np.full(len(locations), -1, np.int32)
     address = locations.address.copy()
     known: dict[str, int] = {}

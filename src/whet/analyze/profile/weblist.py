@@ -2,8 +2,9 @@
 
 Machine instructions come from the program's file, bytecode from compiling the source. Where an
 address has a sample, the profile knows the line of the function it is in, whatever was inlined
-there. Where it has none, the disassembler knows the innermost line only: one outside the
-function is taken to be inlined at the line before. Opens and runs nothing.
+there. Where it has none, debugging information may; of Go programs the disassembler knows the
+innermost line only: one outside the function is taken to be inlined at the line before. Opens
+and runs nothing.
 """
 
 from __future__ import annotations
@@ -29,11 +30,23 @@ from whet.analyze.profile.machine import (
 )
 from whet.analyze.profile.nodes import Nodes
 from whet.analyze.profile.report import Report
+from whet.analyze.profile.symbols import LookUp
 from whet.errors import SourceError
+from whet.formats.disassembly import Frame
 
-__all__ = ["AnnotatedFunction", "AnnotatedLine", "build_weblist"]
+__all__ = ["AnnotatedFunction", "AnnotatedLine", "Tools", "build_weblist"]
 
 ReadLines = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What reads files for this report: sources, programs, instructions, and what was inlined."""
+
+    read_lines: ReadLines
+    open_code: OpenCode
+    disassemble: Disassemble
+    look_up: LookUp
 
 
 @dataclass(slots=True)
@@ -79,16 +92,24 @@ class _Own:
     first: int
     last: int
 
-    def holds(self, instruction: HotInstruction) -> bool:
-        """Tell whether an instruction without samples comes from the function's lines."""
-        return (
+    def place(self, instruction: HotInstruction, frames: list[Frame], name: str) -> int | None:
+        """Return the line of an instruction without samples, 0 if it is not the function's, None if inlined.
+
+        `frames` are what is known about it, innermost first; `name` is the function's.
+        """
+        if frames:
+            return next((f.line for f in frames if _short(f.function) == _short(name)), 0)
+        is_own = (
             posixpath.basename(instruction.file) == self.base and self.first <= instruction.line <= self.last
         )
+        return instruction.line if is_own else None
 
 
-def build_weblist(
-    report: Report, regex: str, read_lines: ReadLines, open_code: OpenCode, disassemble: Disassemble
-) -> list[AnnotatedFunction]:
+def _short(name: str) -> str:
+    return name.partition("(")[0]
+
+
+def build_weblist(report: Report, regex: str, tools: Tools) -> list[AnnotatedFunction]:
     """Return the matching functions, heaviest first; the expression may be an address that has samples.
 
     Raises:
@@ -96,8 +117,8 @@ def build_weblist(
     """
     listing = build_listing(report, _names_at(report, regex) or regex)
     nodes = report.nodes(object_names=True)
-    found = [_annotated(report, nodes, function, read_lines) for function in listing]
-    _add_machine_code(report, nodes, found, open_code, disassemble)
+    found = [_annotated(report, nodes, function, tools.read_lines) for function in listing]
+    _add_machine_code(report, nodes, found, tools)
     found.sort(key=lambda f: -abs(f.function.cum))
     return found
 
@@ -148,24 +169,19 @@ def _add_bytecode(report: Report, nodes: Nodes, found: AnnotatedFunction, source
                 lines[number].code += instructions
 
 
-def _add_machine_code(
-    report: Report,
-    nodes: Nodes,
-    found: list[AnnotatedFunction],
-    open_code: OpenCode,
-    disassemble: Disassemble,
-) -> None:
+def _add_machine_code(report: Report, nodes: Nodes, found: list[AnnotatedFunction], tools: Tools) -> None:
     """Find the routines that the functions are in, take each apart once, and share them out."""
     owned = [_own(report, nodes, f.function) for f in found]
     wanted = np.zeros(len(report.profile.locations), bool)
     wanted[[row for own in owned for row in own.line]] = True
-    places = find_places(report, open_code, wanted)
+    places = find_places(report.profile, tools.open_code, wanted)
     routines = [r for row in range(len(places.codes)) for r in routines_of(places, row)]
-    taken_apart = _taken_apart(report, places, routines, disassemble)
+    taken_apart = _taken_apart(report, places, routines, tools.disassemble)
+    frames = [_frames(r, found, tools) for r, found in zip(routines, taken_apart, strict=True)]
     for annotated, own in zip(found, owned, strict=True):
         mine = [i for i, r in enumerate(routines) if any(row in own.line for row in r.locations)]
         for i in mine:
-            _share_out(annotated, own, taken_apart[i])
+            _share_out(annotated, own, taken_apart[i], frames[i])
         _note_missing(report, places, annotated, own, has_code=any(taken_apart[i] for i in mine))
 
 
@@ -197,22 +213,29 @@ def _taken_apart(
     return found
 
 
-def _share_out(annotated: AnnotatedFunction, own: _Own, instructions: list[HotInstruction]) -> None:
+def _frames(routine: Routine, instructions: list[HotInstruction], tools: Tools) -> list[list[Frame]]:
+    return tools.look_up(routine.code, [i.address for i in instructions]) if instructions else []
+
+
+def _share_out(
+    annotated: AnnotatedFunction, own: _Own, instructions: list[HotInstruction], frames: list[list[Frame]]
+) -> None:
     """Put a routine's instructions under the lines of one function that is in it."""
     lines = {line.number: line for line in annotated.lines}
     # A routine that is another function holds this one's inlined calls among its own code.
-    is_whole = sum(bool(i.locations) for i in instructions) == sum(
-        any(row in own.line for row in i.locations) for i in instructions
-    )
+    sampled = [i for i in instructions if i.locations]
+    is_whole = all(any(row in own.line for row in i.locations) for i in sampled)
+    name = annotated.function.name
+    if is_whole and frames and frames[0]:
+        name = frames[0][-1].function
     current, last = 0, 0
-    for instruction in instructions:
-        known = [own.line[row] for row in instruction.locations if row in own.line]
-        if known:
-            current = known[0]
-        elif instruction.locations:
-            current = 0
-        elif own.holds(instruction):
-            current = instruction.line
+    for instruction, known in zip(instructions, frames, strict=True):
+        mine = [own.line[row] for row in instruction.locations if row in own.line]
+        line = own.place(instruction, known, name) if not instruction.locations else 0
+        if mine:
+            current = mine[0]
+        elif line is not None:
+            current = line
         elif not is_whole:
             current = 0
         if current in lines:

@@ -62,10 +62,19 @@ class Digest:
             "samples": len(columns["samples.stack_start"]) - 1,
             "mappings": len(columns["mappings.id"]),
             "nameless": bool(((names == 0) & (columns["functions.system_name"] != 0)).any()),
+            "bare": self._has_bare(),
             "linker_names": [text(n) for n in self._linker_names()],
             **{name: columns[name] for name in ("time_nanos", "duration_nanos", "period")},
             **{name: text(columns[name]) for name in ("default_sample_type", "doc_url", "drop_frames")},
         }
+
+    def _has_bare(self) -> bool:
+        """Tell whether there is a location without lines that nobody has looked up names for."""
+        columns = self.columns
+        bare = np.flatnonzero(np.diff(columns["locations.line_start"]) == 0)
+        mapping = columns["locations.mapping"][bare]
+        flags = [columns[f"mappings.has_{what}"] for what in ("functions", "filenames", "line_numbers")]
+        return any(not any(flag[row] for flag in flags) for row in mapping[mapping >= 0].tolist())
 
     def label_keys(self) -> list[bytes]:
         """Return the distinct keys of labels."""
