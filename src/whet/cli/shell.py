@@ -118,6 +118,10 @@ def _show(reply: Reply, streams: Streams, *, page: bool) -> None:
     elif reply.pipe:
         streams.flush()
         _pipe(reply, reply.pipe)
+    elif reply.viewer and streams.out_is_terminal():
+        from whet.driver.graphviz import show
+
+        streams.talk(f"Showing {show(reply.viewer, b''.join(reply.pieces))}")
     elif reply.binary and streams.out_is_terminal():
         raise UsageError("the report is binary and would go to the terminal", hint="add >FILE")
     elif page:

@@ -225,18 +225,10 @@ def _disassembly(report: Report, regex: str) -> list[Disassembly]:
 
 
 def _annotated(report: Report, regex: str) -> list[AnnotatedFunction]:
-    from whet.analyze.profile.weblist import Tools, build_weblist
-    from whet.driver.binaries import Binaries
-    from whet.driver.symbolize import inline_frames
+    from whet.driver.weblist import annotated_functions
 
-    binaries = Binaries(report.profile, report.config)
-    reader = SourceReader(report.config.source_path, report.config.trim_path)
-    tools = Tools(
-        reader.lines, binaries.open, binaries.try_to_disassemble,
-        lambda code, addresses: inline_frames(code, addresses, report.config),
-    )  # fmt: skip
-    found = build_weblist(report, regex, tools)
-    report.warnings += binaries.warnings
+    found, warnings = annotated_functions(report, regex)
+    report.warnings += warnings
     return found
 
 

@@ -37,6 +37,7 @@ class Reply:
         messages: what to tell the user beside it.
         output: the file to write to, '' for the terminal.
         pipe: the shell command to write to, '' for none.
+        viewer: the program that shows it on a terminal, a row of `graphviz.VIEWERS`.
         quit: whether it was the last line.
     """
 
@@ -45,6 +46,7 @@ class Reply:
     output: str = ""
     pipe: str = ""
     binary: bool = False
+    viewer: str = ""
     quit: bool = False
 
 
@@ -146,7 +148,7 @@ class Session:
             regex, arguments = arguments[0], arguments[1:]
         config = _with_arguments(self.config, command, arguments)
         output: Output = make_report(self._profile, command, regex, config)
-        return Reply(output.pieces, output.warnings, config.output, pipe, output.binary)
+        return Reply(output.pieces, output.warnings, config.output, pipe, output.binary, kind.viewer)
 
     def _options(self) -> list[str]:
         lines = []

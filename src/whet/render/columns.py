@@ -11,7 +11,11 @@ from whet.analyze.profile.bytecode import Instruction
 from whet.analyze.profile.origin import Origin, origins
 from whet.model.profile import Profile
 
-__all__ = ["bytecode_columns", "deltas", "file_columns", "file_origins"]
+__all__ = ["CodeColumns", "bytecode_columns", "deltas", "file_columns", "file_origins"]
+
+
+# Instructions by source line: [offset or address, name, argument] each.
+CodeColumns = dict[str, list[list[int | str]]]
 
 
 def deltas(column: npt.NDArray[np.integer[Any]]) -> list[int]:
@@ -19,7 +23,7 @@ def deltas(column: npt.NDArray[np.integer[Any]]) -> list[int]:
     return list(np.diff(column.astype(np.int64), prepend=0).tolist())
 
 
-def bytecode_columns(lines: dict[int, list[Instruction]]) -> dict[str, Any]:
+def bytecode_columns(lines: dict[int, list[Instruction]]) -> CodeColumns:
     """Return instructions by source line: [offset, name, argument] each."""
     return {str(line): [[i.offset, i.name, i.argument] for i in found] for line, found in lines.items()}
 

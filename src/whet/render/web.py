@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from whet.analyze.profile.bytecode import Bytecode
 from whet.analyze.profile.callindex import SCREEN_SHARE, CallIndex, ScreenTree
 from whet.analyze.profile.excerpt import Excerpt
 from whet.analyze.profile.labelsets import LabelKey
@@ -19,7 +18,7 @@ from whet.analyze.profile.neighbours import Calls, LineSums
 from whet.analyze.profile.origin import OWN, Origin
 from whet.analyze.profile.values import choose_sample_index
 from whet.model.profile import Profile
-from whet.render.columns import bytecode_columns, deltas
+from whet.render.columns import CodeColumns, deltas
 
 __all__ = [
     "facts",
@@ -170,13 +169,13 @@ def peek_part(rows: I64, found: list[tuple[int, Calls]]) -> list[Part]:
     ]
 
 
-def lines_part(sums: LineSums, parts: Excerpt, bytecode: Bytecode | None, notes: list[str]) -> Part:
-    """Return the lines of a function with their values, text and bytecode."""
+def lines_part(sums: LineSums, parts: Excerpt, code: CodeColumns, notes: list[str]) -> Part:
+    """Return the lines of a function with their values, text and instructions."""
     return {
         "line": sums.line.tolist(),
         "flat": sums.flat.tolist(),
         "cum": sums.cum.tolist(),
         "parts": parts,
-        "bytecode": {} if bytecode is None else bytecode_columns(bytecode.lines),
+        "bytecode": code,
         "notes": notes,
     }

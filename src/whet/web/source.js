@@ -44,7 +44,7 @@ export class SourceView {
     const head = make("header", {}, make("h2", {}, model.frames.name[frame]), make("p", { class: "place" }, model.place(frame)),
       make("p", {}, `flat ${formatValue(model.flat[frame], model.unit)} (${formatShare(model.share(model.flat[frame]))}), cum ${formatValue(model.cum[frame], model.unit)} (${formatShare(model.share(model.cum[frame]))})`));
     const hasCode = Object.keys(source.bytecode).length > 0;
-    if (hasCode) head.append(make("button", { type: "button", class: "small", "aria-pressed": String(this.withCode), onclick: () => this.toggleCode() }, "bytecode (b)"));
+    if (hasCode) head.append(make("button", { type: "button", class: "small", "aria-pressed": String(this.withCode), onclick: () => this.toggleCode() }, "instructions (b)"));
     const shown = hasCode && this.withCode ? source.bytecode : {};
     const body = source.parts ? this.withText(source, shown) : this.withoutText(source);
     const table = make("table", { class: "lines" }, make("thead", {}, make("tr", {}, ...["flat", "cum", "line", ""].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...body));
@@ -52,7 +52,7 @@ export class SourceView {
     return make("article", {}, head, ...notes, make("div", { class: "code", tabindex: 0, role: "region", "aria-label": "source lines" }, table));
   }
 
-  /** Show or hide the bytecode under each line. */
+  /** Show or hide the bytecode or machine code under each line. */
   toggleCode() {
     this.withCode = !this.withCode;
     this.onChoose(this.shown);
