@@ -611,6 +611,9 @@ def test_other_plugins_fixture_wins_and_it_is_said(suite, tmp_path):
         in ran.out
     )
     assert "whose: ours" in suite("-s", QUICK, test_a=check).out
+    unknown = suite("-s", "-v", "-p", "unknown", unknown=other, test_a=check)
+    assert "whose: theirs" in unknown.out
+    assert "the benchmark fixture is unknown's; -p no:unknown gives it to whet" in unknown.out
 
 
 def test_files_of_benchmarks_are_collected_only_when_asked_for(suite, tmp_path):

@@ -101,14 +101,20 @@ def pytest_load_initial_conftests(
 
 def fixture_owner(config: pytest.Config) -> str:
     """Return the name of the plugin that offers the `benchmark` fixture instead of us, '' if none does."""
-    return next((plugin for plugin in OTHERS if config.pluginmanager.hasplugin(plugin)), "")
+    manager = config.pluginmanager
+    known = next((name for name in OTHERS if manager.hasplugin(name)), "")
+    if known:
+        return known
+    ours = manager.get_plugin(SUITE)
+    others = (plugin for plugin in manager.get_plugins() if plugin is not ours)
+    return next((manager.get_name(p) or "" for p in others if "benchmark" in getattr(p, "__dict__", ())), "")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say whose the `benchmark` fixture is, if it is not ours and somebody may ask."""
     owner = fixture_owner(config)
     if owner and (config.getoption("verbose") > 0 or config.getoption("whet_bench_output")):
-        return f"whet: the benchmark fixture is {OTHERS[owner]}'s; -p no:{owner} gives it to whet"
+        return f"whet: the benchmark fixture is {OTHERS.get(owner, owner)}'s; -p no:{owner} gives it to whet"
     return None
 
 

@@ -30,6 +30,10 @@ _HOMES = {
 }  # type: dict[str, dict[str, str]]
 
 
+# How many configured runs of pytest want them: a run may be inside of another one.
+_wanted = [0]
+
+
 class _StandIn(ModuleType):
     """A module whose contents are looked up when they are asked for."""
 
@@ -43,6 +47,7 @@ class _StandIn(ModuleType):
 
 def install() -> None:
     """Put the modules in place, unless the real ones can be imported."""
+    _wanted[0] += 1
     if "pytest_benchmark" in sys.modules or importlib.util.find_spec("pytest_benchmark") is not None:
         return
     for name in _HOMES:
@@ -54,7 +59,10 @@ def install() -> None:
 
 
 def remove() -> None:
-    """Take them away again."""
+    """Take them away again, after as many calls as there were of `install`."""
+    _wanted[0] -= 1
+    if _wanted[0]:
+        return
     for name in _HOMES:
         if isinstance(sys.modules.get(name), _StandIn):
             del sys.modules[name]

@@ -48,7 +48,9 @@ def table_lines(
         if column in _PLAIN:
             cells.append([shown, *map(str, values)])
         else:
-            cells.append([shown, *_scaled([float(v) for v in values], factors[column], column)])
+            cells.append(
+                _scaled(shown, [float(v) for v in values], factors[column], best_is_most=column == "ops")
+            )
     widths = [max(map(len, column)) for column in cells]
     width = sum(widths) + 2 * len(widths) - 2
     yield f" benchmark{f' {title!r}' if title else ''}: {len(rows)} tests ".center(width, "-")
@@ -62,12 +64,12 @@ def table_lines(
     yield "-" * width
 
 
-def _scaled(values: Sequence[float], factor: float, column: str) -> list[str]:
-    """Write values with their ratio to the best one, where there are several."""
-    numbers = [f"{value * factor:,.4f}" for value in values]
+def _scaled(title: str, values: Sequence[float], factor: float, *, best_is_most: bool) -> list[str]:
+    """Write a column: its title, and values with their ratio to the best one where there are several."""
+    numbers = [title, *(f"{value * factor:,.4f}" for value in values)]
     if len(values) < 2:
         return numbers
-    best = max(values) if column == "ops" else min(values)
-    ratios = [f"({value / best:.2f})" if best else "(inf)" if value else "(1.00)" for value in values]
-    wide = max(map(len, ratios))
-    return [f"{number} {ratio:<{wide}}" for number, ratio in zip(numbers, ratios, strict=True)]
+    best = max(values) if best_is_most else min(values)
+    ratios = ["", *(f"({value / best:.2f})" if best else "(inf)" if value else "(1.00)" for value in values)]
+    widths = [max(map(len, column)) for column in (numbers, ratios)]
+    return [f"{n:>{widths[0]}} {r:<{widths[1]}}" for n, r in zip(numbers, ratios, strict=True)]
