@@ -3,8 +3,8 @@
     python tests/interop/pytest_suites.py [RESULTS.json]
 
 Sources come from PyPI, their tests unchanged. Both runs use this interpreter and the same packages;
-pytest-benchmark is on the path of the first run only, and whet's plugin is switched off there. What must agree
-is the outcome of every test.
+pytest-benchmark is on the path of the first run only, and whet's plugin is switched off there. What must
+agree is the outcome of every test.
 """
 
 from __future__ import annotations
