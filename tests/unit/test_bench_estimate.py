@@ -50,6 +50,12 @@ def test_processes_on_a_slow_machine_count_only_among_themselves():
     assert estimate([process_value(slow, [], 1000)]).ns_per_op == 40
 
 
+def test_what_is_rarely_expensive_is_told():
+    value = process_value(slices(*[20] * 9, 120), [])
+    assert (value.ns_per_op, value.excess) == (20, 0.5)
+    assert estimate([value]).certificate.excess == 0.5
+
+
 def test_full_speed_is_nearly_the_fastest_reference():
     assert full_speed(slices(*range(1, 101), reference=7)) == 7
     assert full_speed([*slices(1, reference=5), *slices(*[1] * 99, reference=7)]) == 7

@@ -51,6 +51,7 @@ class ProcessValue:
         filtered: False where too few slices were undisturbed, so that others count, too.
         drift: the second half of the slices against the first, as a ratio.
         speed: of the machine, the median over slices as a share of its full speed; NaN where nobody knows.
+        excess: by how much the mean of the slices that count is above their lower quartile, as a share.
     """
 
     ns_per_op: float
@@ -61,6 +62,7 @@ class ProcessValue:
     filtered: bool
     drift: float
     speed: float = math.nan
+    excess: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Certificate:
         drift: median over processes of second half against first half, as a ratio.
         unfiltered: processes in which hardly any slice was undisturbed; they count only where all are such.
         speed: of the machine, the median over processes as a share of its full speed; NaN where nobody knows.
+        excess: by how much the mean of undisturbed slices is above the value, as a share: much where
+            something expensive happens now and then.
     """
 
     processes: int
@@ -85,6 +89,7 @@ class Certificate:
     drift: float
     unfiltered: int
     speed: float
+    excess: float
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,7 @@ def process_value(
         disturbed=len(slices) - len(clean),
         filtered=used is clean,
         drift=drift,
+        excess=_excess(used),
         speed=min(1.0, fastest_ns / statistics.median(references)) if references else math.nan,
     )
 
@@ -159,6 +165,7 @@ def estimate(values: Sequence[ProcessValue]) -> Estimate:
         drift=statistics.median(v.drift for v in used),
         unfiltered=sum(not v.filtered for v in values),
         speed=statistics.median(v.speed for v in values),
+        excess=statistics.median(v.excess for v in used),
     )
     return Estimate(
         centre, statistics.median(v.loop_ns for v in used), sum(v.iterations for v in used), certificate
@@ -178,6 +185,12 @@ def _first_sufficient(*choices: Sequence[Slice]) -> Sequence[Slice]:
 def _lower_quartile(slices: Sequence[Slice]) -> float:
     per_op = sorted(s[1] / s[0] for s in slices)
     return per_op[(len(per_op) - 1) // 4]
+
+
+def _excess(slices: Sequence[Slice]) -> float:
+    lower = _lower_quartile(slices)
+    mean = sum(s[1] for s in slices) / sum(s[0] for s in slices)
+    return mean / lower - 1 if lower else 0.0
 
 
 def _middle(slices: Sequence[Slice]) -> float:

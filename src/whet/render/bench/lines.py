@@ -44,6 +44,8 @@ def certificate_line(name: str, certificate: Certificate) -> str:
         parts.append(f"smallest effect seen {certificate.smallest_effect:.1%}")
     if abs(certificate.drift - 1) > 0.02:
         parts.append(f"drifted by {certificate.drift - 1:+.1%}")
+    if certificate.excess > 0.05:
+        parts.append(f"mean {certificate.excess:.1%} higher")
     if certificate.speed < 0.95:
         parts.append(f"machine at {certificate.speed:.0%} of its full speed")
     if certificate.unfiltered:
