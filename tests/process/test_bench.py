@@ -76,7 +76,7 @@ def test_output_is_gos_format_with_a_header_and_remarks(bench):
     keys = [line.partition(":")[0] for line in lines[: lines.index(next(x for x in lines if "Bench" in x))]]
     assert keys[:3] == ["goos", "goarch", "pkg"]
     assert keys[-2:] == ["python", "python-build"]
-    assert ran.results["Nothing"][1]["ns/op"] < 50
+    assert ran.results["Nothing"][0] > 1000
     assert lines[-1].startswith("# BenchmarkNothing: 2 processes, ")
     assert "nothing is left of `pass`" in ran.err
 
