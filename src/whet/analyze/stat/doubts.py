@@ -65,7 +65,7 @@ def find_doubts(measurements: Measurements) -> Doubts:
         first = measurements.start[sets]
         sets = sets[measurements.ordered[first] != measurements.ordered[first + size - 1]]
         result.tested += len(sets)
-        step = max(1, _BLOCK // (size * size))
+        step = max(1, _BLOCK // size)
         for at in range(0, len(sets), step):
             some = sets[at : at + step]
             if size >= FEWEST_FOR_MODES:
@@ -104,8 +104,13 @@ def _find_modes(sets: npt.NDArray[np.int64], rows: F64, result: Doubts) -> None:
 def _find_drift(sets: npt.NDArray[np.int64], rows: F64, result: Doubts) -> None:
     """Test rows, in the order of measuring, for a trend."""
     size = rows.shape[1]
-    later, earlier = np.tril_indices(size, -1)
-    score = np.sign(rows[:, later] - rows[:, earlier]).sum(axis=1)
+    # Values by time, so that every comparison runs along memory.
+    columns = np.ascontiguousarray(rows.T)
+    score = np.zeros(len(rows), np.int64)
+    for lag in range(1, size):
+        later, earlier = columns[lag:], columns[:-lag]
+        score += (later > earlier).sum(axis=0, dtype=np.int32)
+        score -= (later < earlier).sum(axis=0, dtype=np.int32)
     variance = _score_variance(np.sort(rows, axis=1))
     z = np.maximum(0.0, np.abs(score) - 1) / np.sqrt(np.where(variance > 0, variance, math.inf))
     third = size // 3
