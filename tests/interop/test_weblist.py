@@ -13,6 +13,10 @@ from interop.native_programs import build_c, build_go, extent, legacy_profile, r
 from interop.pprof_oracle import run_pprof, run_whet
 from interop.real_profiles import recorded_profiles
 from interop.test_disasm import whet_rows
+from whet.analyze.profile.config import Config, Defaults
+from whet.analyze.profile.report import prepare
+from whet.driver.sources import load_profile
+from whet.driver.weblist import machine_code
 
 SOURCE = Path(__file__).parent / "goprofiles"
 # Functions without recursion, which pprof counts several times.
@@ -136,3 +140,16 @@ def test_page_needs_nothing_else(go_program, tmp_path):
     assert "default-src 'none'" in text
     assert not re.search(r"(src|href)=\"(?!#)", text)
     assert 'fmt.Fprintf(&amp;b, <span class="t-string">&quot;word %d &quot;</span>, i)' in text
+
+
+def test_source_view_has_the_instructions_of_each_line(go_program):
+    profile = go_program.parent / "cpu.pb.gz"
+    report = prepare(load_profile(str(profile)), Config(), Defaults(trim=False))
+    (row,) = whet_rows("weblist", r"main\.words$", str(profile))
+    lines, notes = machine_code(report, "main.words", row["file"])
+    assert notes == []
+    assert {number: [int(address, 16) for address, _, _ in found] for number, found in lines.items()} == {
+        line["line"]: [i["address"] for i in line["instructions"]]
+        for line in row["lines"]
+        if line["instructions"]
+    }
