@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,17 @@ def test_interrupted_program_is_recorded_to_its_end(tmp_path: Path) -> None:
     assert meta(rec)["partial"] is False
 
 
+def on_a_terminal(command: list[str], directory: Path) -> tuple[int, int]:
+    """Start a command on a terminal of its own; return its process and our end of the terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads: the child does nothing but exec
+        pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(directory)
+        os.execv(command[0], command)
+    return pid, master
+
+
 def test_key_of_the_terminal_reaches_the_program_once(tmp_path: Path) -> None:
     rec = tmp_path / "rec"
     code = (
@@ -246,11 +258,7 @@ def test_key_of_the_terminal_reaches_the_program_once(tmp_path: Path) -> None:
         "time.sleep(0.3)\n"
         "print('count', len(count), flush=True)\n"
     )
-    pid, master = pty.fork()
-    if pid == 0:
-        command = whet_run(["-c", code], rec)
-        os.chdir(tmp_path)
-        os.execv(command[0], command)
+    pid, master = on_a_terminal(whet_run(["-c", code], rec), tmp_path)
     text = b""
     pressed = False
     while select.select([master], [], [], WAIT_S)[0]:
@@ -272,11 +280,7 @@ def test_key_of_the_terminal_reaches_the_program_once(tmp_path: Path) -> None:
 def test_stopping_and_continuing_go_together_on_a_terminal(tmp_path: Path) -> None:
     rec = tmp_path / "rec"
     code = "import os\nprint('ready', flush=True)\ninput()\nprint('went on', flush=True)\n"
-    pid, master = pty.fork()
-    if pid == 0:
-        command = whet_run(["-c", code], rec)
-        os.chdir(tmp_path)
-        os.execv(command[0], command)
+    pid, master = on_a_terminal(whet_run(["-c", code], rec), tmp_path)
     text = b""
     while b"ready" not in text:
         text += os.read(master, 1024)

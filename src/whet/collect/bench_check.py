@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterator
 __all__ = ["doubts"]
 
 # What is left of a statement that does nothing.
-_NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP", "CACHE"}
+_NOTHING = {
+    "RESUME", "NOP", "LOAD_CONST", "LOAD_COMMON_CONSTANT", "LOAD_SMALL_INT", "RETURN_CONST", "RETURN_VALUE",
+    "POP_TOP", "CACHE",
+}  # fmt: skip
 
 
 def doubts(function: Callable[..., object]) -> list[str]:

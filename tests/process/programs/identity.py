@@ -15,5 +15,8 @@ print(sys.getswitchinterval(), sys.getrecursionlimit(), sys.excepthook, sys.disp
 print(sys.modules.get("sitecustomize"), sys.modules.get("usercustomize"))
 print("stdin" in dir(sys), sys.stdin and sys.stdin.encoding, sys.stdout.errors, sys.stderr.line_buffering)
 print(
-    os.getcwd(), os.umask(0o22), os.getpgrp() == os.getpgid(os.getppid()), sorted(os.listdir("/proc/self/fd"))
+    os.getcwd(),
+    os.umask(0o22),
+    os.getpgrp() == os.getpgid(os.getppid()),
+    [fd for fd in sorted(os.listdir("/proc/self/fd")) if os.path.lexists(f"/proc/self/fd/{fd}")],
 )
