@@ -28,6 +28,8 @@ _HAS_NAME = ("functions", "filefunctions", "lines", "addresses")
 _HAS_FILE = ("filefunctions", "files", "lines", "addresses")
 _HAS_LINE = ("lines", "addresses")
 
+_LARGEST_CODE = 1 << 62
+
 Trim = Callable[[str], str]
 
 
@@ -310,12 +312,18 @@ def _file_keys(profile: Profile, functions: I32, trim: Trim | None) -> I64:
 def _group(keys: list[I64], size: int) -> tuple[I32, I64]:
     """Number the distinct rows of the key columns; return each row's number and first rows."""
     code: I64 = np.zeros(size, np.int64)
+    codes = 1  # every code is below it
     for key in keys:
         if not size or key.min() == key.max():
             continue
-        _, inverse = np.unique(key, return_inverse=True)
-        # Both factors are below the number of slots, so the product fits.
-        _, code = np.unique(code * (int(inverse.max()) + 1) + inverse, return_inverse=True)
+        least, span = int(key.min()), int(key.max()) - int(key.min()) + 1
+        if codes * span >= _LARGEST_CODE:
+            key, least = np.unique(key, return_inverse=True)[1], 0
+            code = np.unique(code, return_inverse=True)[1]
+            # Both factors are below the number of slots, so the product fits.
+            codes, span = size, size
+        code = code * span + (key - least)
+        codes *= span
     _, first, node = np.unique(code, return_index=True, return_inverse=True)
     return node.astype(np.int32), first
 
