@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -310,6 +309,8 @@ class _GraphSource(_Source):
 
         if len(s.stack) < _MANY_FRAMES:
             return sums(self._counts)
+        from concurrent.futures import ThreadPoolExecutor  # start-up time: few reports get here
+
         # Kernels run beside each other, so half of the samples take half of the time.
         first = np.arange(len(s)) < len(s) // 2
         with ThreadPoolExecutor(1) as other:
