@@ -48,20 +48,24 @@ class Clock(Protocol):
 
 
 class TimerClock:
-    """The timer of `whet bench`: knows the delay in the run queue and what the loop itself costs.
+    """The timer of `whet bench`: knows when a thread had no CPU and what the loop itself costs.
+
+    Args:
+        slow_from_ns: of the reference work: the machine is not at its full speed; 0 where nobody knows.
 
     Raises:
         CollectError: the compiled part is missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, slow_from_ns: int = 0) -> None:
         from whet.collect.probe import load_probe
 
+        self._slow_from_ns = slow_from_ns
         self._timer: Any = load_probe().BenchTimer()
 
     def slices(self, call: Loop, slice_ns: int, budget_ns: int, found: list[Slice]) -> Batches:
         """See Clock."""
-        self._timer._prepare(slice_ns, max(budget_ns, 1), 0, False)
+        self._timer._prepare(slice_ns, max(budget_ns, 1), 0, False, self._slow_from_ns)
         yield call, self._timer
         found += self._timer._slices
 

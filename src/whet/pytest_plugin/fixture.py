@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ from whet.collect.bench_calls import (
 )
 from whet.collect.bench_clocks import Batches, Clock, FunctionClock, TimerClock
 from whet.collect.bench_slices import SLICE_NS, Slice
-from whet.errors import CollectError
+from whet.driver.full_speed import FullSpeed
 from whet.pytest_plugin.options import FixtureOptions
 from whet.pytest_plugin.patching import patched
 from whet.pytest_plugin.record import Record, Test, record_of
@@ -67,6 +66,7 @@ class BenchmarkFixture:
         options: how to measure.
         disabled: call things once and measure nothing.
         memory: count allocations too.
+        speed: of the machine, None where nothing was compiled.
         add: gets the record of what was measured.
         talk: gets lines for who wants to know more.
     """
@@ -78,6 +78,7 @@ class BenchmarkFixture:
         *,
         disabled: bool,
         memory: bool,
+        speed: FullSpeed | None,
         add: Callable[[Record], object],
         talk: Callable[[str], object],
     ) -> None:
@@ -94,7 +95,7 @@ class BenchmarkFixture:
         self.cprofile_stats: Any = None
         self._test, self._options = test, options
         self._timer, self._min_time = options.timer, options.min_time
-        self._memory, self._add, self._talk = memory, add, talk
+        self._memory, self._speed, self._add, self._talk = memory, speed, add, talk
         self._mode = ""
         self._undo: list[Callable[[], object]] = []
 
@@ -212,9 +213,8 @@ class BenchmarkFixture:
         self._mode = mode
 
     def _clock(self) -> Clock:
-        if self._timer is time.perf_counter:
-            with suppress(CollectError):  # nothing was compiled: what the standard library has is left
-                return TimerClock()
+        if self._timer is time.perf_counter and self._speed is not None:
+            return TimerClock(self._speed.slow_from_ns)
         return FunctionClock(self._timer)
 
     def _enough(self) -> Callable[[Sequence[Slice]], bool] | None:
@@ -259,7 +259,12 @@ class BenchmarkFixture:
     def _keep(self, asked: _Measurement) -> None:
         options = asdict(self._options)
         options["timer"] = getattr(self._timer, "__name__", str(self._timer))
-        self.stats = record = record_of(self, self._test, asked.found, options, exact=asked.exact)
+        if self._speed is not None:
+            self._speed.learn(asked.found.slices)
+        full_speed_ns = self._speed.ns if self._speed is not None else 0.0
+        self.stats = record = record_of(
+            self, self._test, asked.found, options, full_speed_ns, exact=asked.exact
+        )
         self._add(record)
         self._talk(
             f"{self.fullname}: {record.stats.rounds} rounds of {record.iterations} calls, "

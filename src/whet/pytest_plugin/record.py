@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from whet.analyze.bench.estimate import Estimate, ProcessValue, estimate, process_value
+from whet.analyze.bench.estimate import (
+    Estimate,
+    ProcessValue,
+    estimate,
+    full_speed,
+    process_value,
+    undisturbed,
+)
 from whet.analyze.bench.rounds import FIELDS, RoundStatistics
 from whet.collect.bench_calls import Rounds
 from whet.collect.bench_slices import Slice
@@ -153,7 +160,13 @@ class Record:
 
 
 def record_of(
-    fixture: Named, test: Test, found: Rounds, options: Mapping[str, Any], *, exact: bool
+    fixture: Named,
+    test: Test,
+    found: Rounds,
+    options: Mapping[str, Any],
+    full_speed_ns: float,
+    *,
+    exact: bool,
 ) -> Record:
     """Make a record of what was timed.
 
@@ -162,16 +175,19 @@ def record_of(
         test: which one.
         found: what was timed; at least one slice.
         options: how it was measured.
+        full_speed_ns: of the machine's reference work; 0 where nobody knows.
         exact: so many rounds were asked for, so disturbed ones are kept among the statistics.
     """
-    value = process_value(found.slices, found.overhead)
-    kept = found.slices if exact else _undisturbed(found.slices, int(options["min_rounds"]))
+    value = process_value(found.slices, found.overhead, full_speed_ns)
+    least = int(options["min_rounds"])
+    kept = found.slices if exact else _kept(found.slices, least, full_speed_ns)
     data = [max(0.0, (s[1] / s[0] - value.loop_ns)) / 1e9 for s in kept]
     return Record(
         fixture, test, RoundStatistics(data), found.slices[-1][0], dict(options), value, found.allocations
     )
 
 
-def _undisturbed(slices: Sequence[Slice], least: int) -> Sequence[Slice]:
-    clean = [s for s in slices if s[2] <= 0]
-    return clean if len(clean) >= max(MIN_KEPT, least) else slices
+def _kept(slices: Sequence[Slice], least: int, full_speed_ns: float) -> Sequence[Sequence[int]]:
+    """Return the undisturbed slices, if there are enough of them, or at least those that had a CPU."""
+    choices = (undisturbed(slices, full_speed_ns or full_speed(slices)), undisturbed(slices, 0))
+    return next((kept for kept in choices if len(kept) >= max(MIN_KEPT, least)), slices)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import pytest
 
 from whet._version import __version__
+from whet.collect.probe import load_probe
 from whet.driver.bench_storage import Storage, commit_info, machine_info, write_json
-from whet.errors import WhetError
+from whet.driver.full_speed import FullSpeed
+from whet.errors import CollectError, WhetError
 from whet.pytest_plugin.record import Record
 
 __all__ = ["BenchmarkSession"]
@@ -33,6 +36,15 @@ class BenchmarkSession:
         self.used = 0
         self.lines: list[str] = []
         self.failures: list[str] = []
+
+    @cached_property
+    def speed(self) -> FullSpeed | None:
+        """How fast the machine can be; None where nothing was compiled."""
+        try:
+            load_probe()
+        except CollectError:
+            return None
+        return FullSpeed()
 
     @property
     def measured(self) -> list[Record]:

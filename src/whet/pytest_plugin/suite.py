@@ -112,7 +112,8 @@ def benchmark(request: pytest.FixtureRequest) -> Iterator[BenchmarkFixture]:
         pytest.fail(f"the benchmark marker: {str(error).partition('() ')[2]}", pytrace=False)
     fixture = BenchmarkFixture(
         describe(request.node), options, disabled=session.disabled,
-        memory=request.config.getoption("whet_bench_mem"), add=session.benchmarks.append, talk=session.talk,
+        memory=request.config.getoption("whet_bench_mem"), speed=session.speed,
+        add=session.benchmarks.append, talk=session.talk,
     )  # fmt: skip
     session.used += 1
     request.node.stash[_fixture] = fixture

@@ -25,6 +25,7 @@ __all__ = [
     "full_speed",
     "process_value",
     "slow_from",
+    "undisturbed",
 ]
 
 Slice = Sequence[int]
@@ -124,12 +125,12 @@ def process_value(
         full_speed_ns: of the reference work; 0: the fastest of these slices is full speed.
     """
     fastest_ns = full_speed_ns or full_speed(slices)
-    clean = _undisturbed(slices, fastest_ns)
+    clean = undisturbed(slices, fastest_ns)
     used = _first_sufficient(clean, [s for s in slices if s[2] <= 0], slices)
     loop_ns = 0.0
     if overhead:
         loops = _first_sufficient(
-            _undisturbed(overhead, fastest_ns), [s for s in overhead if s[2] <= 0], overhead
+            undisturbed(overhead, fastest_ns), [s for s in overhead if s[2] <= 0], overhead
         )
         loop_ns = _lower_quartile(loops)
     half = len(used) // 2
@@ -172,7 +173,8 @@ def estimate(values: Sequence[ProcessValue]) -> Estimate:
     )
 
 
-def _undisturbed(slices: Sequence[Slice], full_speed_ns: float) -> Sequence[Slice]:
+def undisturbed(slices: Sequence[Slice], full_speed_ns: float) -> Sequence[Slice]:
+    """Return the slices that had a CPU all the time, at full speed of the machine (0: at any)."""
     limit = slow_from(full_speed_ns) or math.inf
     return [s for s in slices if s[2] <= 0 and s[4] < limit]
 
