@@ -1,9 +1,5 @@
 import signal
 
-import pytest
-
-pytest.register_assert_rewrite("process.harness")
-
 collect_ignore = ["programs"]
 
 # A runner started in the background or under nohup hands ignored signals down to all it starts.
