@@ -10,7 +10,7 @@ import time
 
 from whet.cli.bench_options import HELP, Call, parse
 from whet.cli.streams import Streams
-from whet.collect.bench_worker import public_name
+from whet.collect.bench_names import public_name
 from whet.driver.bench import Measured, Options, configuration, find, measure_all
 from whet.driver.bench_command import PROFILES, is_go
 from whet.driver.bench_process import Found, Job, list_benchmarks

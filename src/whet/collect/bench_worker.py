@@ -25,11 +25,11 @@ from types import ModuleType
 from typing import Any
 
 from whet.collect.bench import B, BenchmarkError, Plan, measure, measure_overhead
+from whet.collect.bench_names import PREFIX, public_name
 from whet.collect.parametrize import combinations
 
-__all__ = ["benchmarks_of", "main", "public_name"]
+__all__ = ["benchmarks_of", "main"]
 
-PREFIX = "bench_"
 STATEMENT = "statement"
 
 
@@ -94,12 +94,6 @@ def benchmarks_of(module: ModuleType) -> dict[str, Callable[..., object]]:
     return {
         name: value for name, value in vars(module).items() if name.startswith(PREFIX) and callable(value)
     }
-
-
-def public_name(function: str) -> str:
-    """Turn `bench_json_dumps` into `JsonDumps`, a name that Go's tools take for a benchmark's."""
-    words = function.removeprefix(PREFIX).split("_")
-    return "".join(word[:1].upper() + word[1:] for word in words) or "_"
 
 
 def is_wanted(pattern: list[str], name: str) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whet.analyze.bench.estimate import Certificate, Slice, estimate, process_value
-from whet.collect.bench_worker import public_name
+from whet.collect.bench_names import public_name
 from whet.driver.bench_process import MAX_HASH_SEED, Answer, Found, Job, ask
 from whet.driver.full_speed import FullSpeed
 from whet.errors import SourceError

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from whet.collect.bench_worker import public_name
+from whet.collect.bench_names import public_name
 from whet.driver.bench import Measured, Options, configuration, measure_all
 from whet.driver.bench_process import Found
 from whet.driver.bench_storage import add_results
