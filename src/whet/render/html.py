@@ -30,6 +30,7 @@ from whet.analyze.profile.intervals import Intervals
 from whet.analyze.profile.report import prepare
 from whet.model.profile import Profile
 from whet.render.columns import bytecode_columns, deltas, file_columns
+from whet.render.facts import facts
 from whet.render.page import page_text
 from whet.render.profile.graph_svg import render_graph_svg
 
@@ -113,7 +114,7 @@ def _payload(
         "types": names,
         "defaultType": index % max(1, len(names)),
         "intervals": [_interval(basis) for basis in content.intervals],
-        "facts": _facts(profile, content),
+        "facts": {**facts(profile), "cutoffShare": content.cutoff_share},
         "frames": _frames(profile, content),
         "labels": _labels(content),
         "callees": _tree(content.callees, content.callees_self),
@@ -162,24 +163,6 @@ def _interval(basis: Intervals) -> dict[str, Any]:
     """Say what a sample is worth, so that the page can give any choice of samples intervals."""
     worth = basis.effective / basis.samples if basis.samples else 0.0
     return {"reason": basis.reason, "worth": worth}
-
-
-def _facts(profile: Profile, content: Interactive) -> dict[str, Any]:
-    """Collect what is said about the recording itself."""
-    text = profile.strings.text
-    period_type = profile.period_type or (0, 0)
-    return {
-        "timeNanos": profile.time_nanos,
-        "durationNanos": profile.duration_nanos,
-        "period": [text(period_type[0]), text(period_type[1]), profile.period],
-        "samples": len(profile.samples),
-        "locations": len(profile.locations),
-        "functions": len(profile.functions),
-        "comments": profile.comment_texts(),
-        "docUrl": text(profile.doc_url),
-        "mappings": [text(name) for name in profile.mappings.filename.tolist()[:50]],
-        "cutoffShare": content.cutoff_share,
-    }
 
 
 def _frames(profile: Profile, content: Interactive) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from whet.analyze.profile.origin import OWN, Origin
 from whet.analyze.profile.values import choose_sample_index
 from whet.model.profile import Profile
 from whet.render.columns import CodeColumns, deltas
+from whet.render.facts import facts
 
 __all__ = [
-    "facts",
     "frame_columns",
     "head",
     "lines_part",
@@ -32,23 +32,6 @@ __all__ = [
 
 Part = dict[str, Any]
 I64 = npt.NDArray[np.int64]
-
-
-def facts(profile: Profile) -> Part:
-    """Return what is said about the recording itself."""
-    text = profile.strings.text
-    period_type = profile.period_type or (0, 0)
-    return {
-        "timeNanos": profile.time_nanos,
-        "durationNanos": profile.duration_nanos,
-        "period": [text(period_type[0]), text(period_type[1]), profile.period],
-        "samples": len(profile.samples),
-        "locations": len(profile.locations),
-        "functions": len(profile.functions),
-        "comments": profile.comment_texts(),
-        "docUrl": text(profile.doc_url),
-        "mappings": [text(name) for name in profile.mappings.filename.tolist()[:50]],
-    }
 
 
 def profile_part(
