@@ -4,6 +4,7 @@ A block ```console compare=N``` holds one command and its output, of which the f
 compared. Measured numbers, paths and the width of columns are masked; words and order are not.
 """
 
+import io
 import os
 import re
 import shutil
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from whet.cli.main import main
+from whet.cli.streams import Streams
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -104,12 +108,18 @@ def test_program_of_the_readme_runs(tour: Path) -> None:
     assert (tour / "out/cpu.pb.gz").exists()
 
 
-def test_shell_blocks_name_targets_of_the_makefile() -> None:
+def test_shell_blocks_name_targets_verbs_and_options_that_exist() -> None:
     targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for _, text in blocks("sh"):
         for line in text.splitlines():
-            assert line.startswith("make "), line
-            assert line.removeprefix("make ") in targets
+            program, name, *rest = line.partition("#")[0].split()
+            assert program in ("make", "whet"), line
+            if program == "make":
+                assert (name in targets, rest) == (True, []), line
+                continue
+            out = io.BytesIO()
+            assert main([name, "--help"], Streams(out, io.BytesIO())) == 0, line
+            assert all(option in out.getvalue().decode() for option in rest if option.startswith("-")), line
 
 
 @pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/quirks.md"])
