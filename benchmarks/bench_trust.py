@@ -24,13 +24,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from machine import HERE, ROOT, describe_machine, machine_line, publish, save
+from machine import HERE, RESULTS, ROOT, describe_machine, machine_line, publish, save
 
 VENV = ROOT / ".venv-peers"
 PYTHON = VENV / "bin" / "python"
 PEERS = ("pyperf", "pytest", "pytest-benchmark", "setuptools")
 PROGRAMS = HERE / "programs" / "trust"
+PARTS = ("overhead", "spread", "same", "different")
+COMPARED = {"same": "identical code", "different": "2 % more work"}
 SUBJECTS = ("fib", "dumps", "noop")
 TITLES = ("fib(20)", "json.dumps of a small dict", "an empty function")
 Run = Callable[[str, Path], float]
@@ -110,6 +113,9 @@ TOOLS: dict[str, Run] = {
     "pyperf --fast (mean)": pyperf,
     "pytest-benchmark (min)": pytest_benchmark,
 }
+# These take long, and are invoked less often.
+SLOW = {"pyperf --fast (mean)"}
+SLOW_INVOCATIONS = 3
 
 
 # ---- overhead -----------------------------------------------------------------------------------------
@@ -194,6 +200,8 @@ def measure_spread(
             for number in range(invocations):
                 print(f"spread, {condition}: invocation {number + 1} of {invocations}", flush=True)
                 for tool, run in TOOLS.items():
+                    if tool in SLOW and number >= SLOW_INVOCATIONS:
+                        continue
                     for subject in SUBJECTS:
                         begin_s = time.monotonic()
                         ns = run(subject, folder)
@@ -277,35 +285,48 @@ def comparison_table(found: dict[str, list[dict[str, object]]]) -> str:
     return "\n".join(lines)
 
 
+def measure(part: str, folder: Path, *, quick: bool) -> Any:
+    if part == "overhead":
+        return measure_overhead(folder, 1 if quick else 5)
+    if part == "spread":
+        return measure_spread(folder, 2 if quick else 8)
+    if part == "same":
+        return measure_comparisons(folder, 1 if quick else 10, "1000", "3s")
+    return measure_comparisons(folder, 1 if quick else 3, "1020", "10s")
+
+
+def tables(record: dict[str, Any]) -> str:
+    """Return all tables that the record has numbers for, each with its machine."""
+    made = []
+    if "overhead" in record:
+        made += [overhead_table(record["overhead"]["found"]), machine_line(record["overhead"]["machine"])]
+    if "spread" in record:
+        made += [spread_table(record["spread"]["found"]), machine_line(record["spread"]["machine"])]
+    compared = {COMPARED[part]: record[part]["found"] for part in COMPARED if part in record}
+    if compared:
+        made.append(comparison_table(compared))
+        made += [machine_line(record[part]["machine"]) for part in COMPARED if part in record]
+    return "\n\n".join(made)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="what the numbers of whet bench are worth")
     parser.add_argument("--quick", action="store_true", help="few of everything, nothing written")
-    parser.add_argument("--parts", default="overhead,spread,same,different")
+    parser.add_argument(
+        "--parts", default=",".join(PARTS), help="what to measure anew; the rest stays as it was"
+    )
     options = parser.parse_args()
-    quick, parts = options.quick, options.parts.split(",")
-    machine = describe_machine()
     prepare()
-    record: dict[str, object] = {"machine": machine}
-    tables = []
+    kept = RESULTS / "bench_trust.json"
+    record: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() and not options.quick else {}
     with tempfile.TemporaryDirectory(prefix="whet-trust-") as name:
-        folder = Path(name)
-        if "overhead" in parts:
-            overhead = record["overhead"] = measure_overhead(folder, 1 if quick else 5)
-            tables.append(overhead_table(overhead))
-        if "spread" in parts:
-            spread = record["spread"] = measure_spread(folder, 2 if quick else 8)
-            tables.append(spread_table(spread))
-        compared = {}
-        if "same" in parts:
-            compared["identical code"] = measure_comparisons(folder, 1 if quick else 10, "1000", "3s")
-        if "different" in parts:
-            compared["2 % more work"] = measure_comparisons(folder, 1 if quick else 3, "1020", "10s")
-        if compared:
-            record["comparisons"] = compared
-            tables.append(comparison_table(compared))
-    text = "\n\n".join([*tables, machine_line(machine)])
+        for part in options.parts.split(","):
+            machine = describe_machine()
+            found = measure(part, Path(name), quick=options.quick)
+            record[part] = {"machine": machine, "found": found}
+    text = tables(record)
     print(text)
-    if not quick:
+    if not options.quick:
         save("bench_trust", record)
         publish("bench_trust", text)
 
