@@ -5,7 +5,7 @@
 overhead: instructions (valgrind) and nanoseconds per call of an empty function, as each tool's own loop makes
     them; instructions are the difference of two runs with different numbers of calls.
 spread: whole invocations one after the other, on the machine as it is and with two busy processes beside.
-same: comparisons of identical code (`--vs HEAD`); any difference reported is an error.
+same: comparisons of identical code (`--vs HEAD`, 10 s each); any difference reported is an error.
 different: comparisons in which the new code does 2 % more of the same work.
 Writes results/bench_trust.json and the tables in README.md (not with --quick).
 """
@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -233,37 +234,27 @@ def spread_table(found: dict[str, dict[str, dict[str, list[tuple[float, float]]]
 # ---- comparisons --------------------------------------------------------------------------------------
 
 
-def measure_comparisons(folder: Path, runs: int, work: str, timeout: str) -> list[dict[str, object]]:
+def measure_comparisons(folder: Path, runs: int, work: str) -> list[dict[str, Any]]:
     """Compare a repository's working tree, in which WORK is done, with its HEAD, again and again."""
     repository = folder / f"repository-{work}"
     repository.mkdir()
-    source = (PROGRAMS / "bench_comparisons.py").read_text()
-    (repository / "bench_comparisons.py").write_text(source)
+    for name in ("bench_comparisons.py", "compared_work.py"):
+        shutil.copy(PROGRAMS / name, repository)
     git: list[str | Path] = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", repository]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
         subprocess.run([*git, *words], check=True)
-    (repository / "bench_comparisons.py").write_text(source.replace("WORK = 1000", f"WORK = {work}"))
-    found: list[dict[str, object]] = []
+    source = (repository / "compared_work.py").read_text()
+    (repository / "compared_work.py").write_text(source.replace("WORK = 1000", f"WORK = {work}"))
+    found: list[dict[str, Any]] = []
     for number in range(runs):
         print(f"comparisons, work of {work}: run {number + 1} of {runs}", flush=True)
-        command: list[str | Path] = [
-            PYTHON,
-            "-m",
-            "whet",
-            "bench",
-            "--vs",
-            "HEAD",
-            "--json",
-            "--no-lock",
-            "--timeout",
-            timeout,
-        ]
-        text = call([*command, "--threshold", "1%"], repository, status=None)
+        command: list[str | Path] = [PYTHON, "-m", "whet", "bench", "--vs", "HEAD", "--json", "--no-lock"]
+        text = call([*command, "--threshold", "1%", "--timeout", "10s"], repository, status=None)
         found += json.loads(text)["comparisons"]
     return found
 
 
-def comparison_table(found: dict[str, list[dict[str, object]]]) -> str:
+def comparison_table(found: dict[str, list[dict[str, Any]]]) -> str:
     lines = [
         "**`whet bench --vs`: verdicts**", "",
         "| | comparisons | different | not by more than 1 % | cannot tell | median ratio | median of pairs |",
@@ -272,11 +263,11 @@ def comparison_table(found: dict[str, list[dict[str, object]]]) -> str:
     for name, comparisons in found.items():
         decided = [c["decision"] for c in comparisons if c["decision"]]
         share = {
-            verdict: sum(d["verdict"] == verdict for d in decided) / len(comparisons)  # type: ignore[index]
+            verdict: sum(d["verdict"] == verdict for d in decided) / len(comparisons)
             for verdict in ("different", "same")
         }
-        ratio = statistics.median(d["ratio"] for d in decided)  # type: ignore[index]
-        pairs = statistics.median(d["pairs"] for d in decided)  # type: ignore[index]
+        ratio = statistics.median(d["ratio"] for d in decided)
+        pairs = statistics.median(d["pairs"] for d in decided)
         rest = 1 - share["different"] - share["same"]
         lines.append(
             f"| {name} | {len(comparisons)} | {share['different']:.1%} | {share['same']:.1%} | {rest:.1%} "
@@ -291,8 +282,8 @@ def measure(part: str, folder: Path, *, quick: bool) -> Any:
     if part == "spread":
         return measure_spread(folder, 2 if quick else 8)
     if part == "same":
-        return measure_comparisons(folder, 1 if quick else 10, "1000", "3s")
-    return measure_comparisons(folder, 1 if quick else 3, "1020", "10s")
+        return measure_comparisons(folder, 1 if quick else 25, "1000")
+    return measure_comparisons(folder, 1 if quick else 8, "1020")
 
 
 def tables(record: dict[str, Any]) -> str:

@@ -1,48 +1,47 @@
-"""Twenty benchmarks whose work is in proportion to WORK."""
+"""Eight benchmarks of functions that live in a module of the repository."""
 
 from __future__ import annotations
 
-import json
+import compared_work
 
 import whet
 
-WORK = 1000
-WORDS = [f"word{i % 37}" for i in range(WORK)]
-DOCUMENT = {word: [i, str(i)] for i, word in enumerate(f"key{j}" for j in range(WORK))}
 
-
-def total(n: int) -> int:
-    found = 0
-    for i in range(n):
-        found += i & 3
-    return found
-
-
-@whet.parametrize(part=[1, 2, 3, 4, 5])
-def bench_loop(b: whet.B, part: int) -> None:
+def bench_total(b: whet.B) -> None:
     for _ in b:
-        total(WORK * part)
+        compared_work.total()
 
 
-@whet.parametrize(part=[1, 2, 3, 4, 5])
-def bench_count(b: whet.B, part: int) -> None:
-    words = WORDS * part
+def bench_count(b: whet.B) -> None:
     for _ in b:
-        counts: dict[str, int] = {}
-        for word in words:
-            counts[word] = counts.get(word, 0) + 1
+        compared_work.count()
 
 
-@whet.parametrize(part=[1, 2, 3, 4, 5])
-def bench_dumps(b: whet.B, part: int) -> None:
-    documents = [DOCUMENT] * part
+def bench_dumps(b: whet.B) -> None:
     for _ in b:
-        for document in documents:
-            json.dumps(document)
+        compared_work.dumps()
 
 
-@whet.parametrize(part=[1, 2, 3, 4, 5])
-def bench_sort(b: whet.B, part: int) -> None:
+def bench_order(b: whet.B) -> None:
     for _ in b:
-        for _ in range(part):
-            [*map(len, WORDS)].sort(reverse=True)
+        compared_work.order()
+
+
+def bench_join(b: whet.B) -> None:
+    for _ in b:
+        compared_work.join()
+
+
+def bench_objects(b: whet.B) -> None:
+    for _ in b:
+        compared_work.objects()
+
+
+def bench_chain(b: whet.B) -> None:
+    for _ in b:
+        compared_work.chain()
+
+
+def bench_checksum(b: whet.B) -> None:
+    for _ in b:
+        compared_work.checksum()
