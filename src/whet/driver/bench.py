@@ -18,7 +18,7 @@ from pathlib import Path
 
 from whet.analyze.bench.estimate import Certificate, Slice, estimate, process_value
 from whet.collect.bench_names import public_name
-from whet.driver.bench_process import MAX_HASH_SEED, Answer, Found, Job, ask
+from whet.driver.bench_process import MAX_HASH_SEED, Answer, Found, Job, ask, loops_alone, measuring
 from whet.driver.full_speed import FullSpeed
 from whet.errors import SourceError
 
@@ -140,22 +140,22 @@ def _take_round(
     gathered: dict[str, _Gathered],
 ) -> None:
     """Let one process measure one function, and add what it says."""
-    request = {
-        **which.job.request,
-        "function": which.function,
-        "pattern": list(options.pattern),
-        "budget_ns": round(options.budget_s * 1e9 / options.processes),
-        "iterations": options.iterations,
-        "memory": options.memory,
-        "threads": threads,
-        "slow_from_ns": speed.slow_from_ns,
-    }
+    request = measuring(
+        which.job,
+        which.function,
+        options.pattern,
+        budget_s=options.budget_s / options.processes,
+        iterations=options.iterations,
+        memory=options.memory,
+        threads=threads,
+        slow_from_ns=speed.slow_from_ns,
+    )
     try:
         answers = list(ask(request, seed=seed))
     except SourceError as error:
         gathered.setdefault(public_name(which.function), _Gathered()).error = str(error)
         return
-    overhead = {a["style"]: a["slices"] for a in answers if a["kind"] == "overhead"}
+    overhead = loops_alone(answers)
     for answer in answers:
         if answer["kind"] == "broken":
             gathered.setdefault(public_name(which.function), _Gathered()).error = answer["error"]

@@ -7,13 +7,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from whet.errors import SourceError
 
-__all__ = ["MAX_HASH_SEED", "Answer", "Found", "Job", "Side", "ask", "list_benchmarks"]
+__all__ = [
+    "MAX_HASH_SEED",
+    "Answer",
+    "Found",
+    "Job",
+    "Side",
+    "ask",
+    "list_benchmarks",
+    "loops_alone",
+    "measuring",
+]
 
 Answer = dict[str, Any]
 MAX_HASH_SEED = 2**32 - 1
@@ -68,6 +78,46 @@ class Side:
 
 
 HERE = Side()
+
+
+def measuring(
+    job: Job,
+    function: str,
+    pattern: Sequence[str],
+    *,
+    budget_s: float,
+    iterations: int = 0,
+    memory: bool = False,
+    threads: int = 1,
+    slow_from_ns: int = 0,
+) -> dict[str, object]:
+    """Return the request to measure one function; see whet.collect.bench.Plan.
+
+    Args:
+        job: where the function is.
+        function: its name.
+        pattern: of sub-benchmarks, a regular expression for each part of their names.
+        budget_s: time to spend in the loop.
+        iterations: make exactly so many instead.
+        memory: count allocations, too.
+        threads: how many `run_parallel` starts.
+        slow_from_ns: of the reference work: the machine is not at its full speed.
+    """
+    return {
+        **job.request,
+        "function": function,
+        "pattern": list(pattern),
+        "budget_ns": round(budget_s * 1e9),
+        "iterations": iterations,
+        "memory": memory,
+        "threads": threads,
+        "slow_from_ns": slow_from_ns,
+    }
+
+
+def loops_alone(answers: Sequence[Answer]) -> dict[str, list[list[int]]]:
+    """Return the slices of loops around nothing, by how they ask for iterations."""
+    return {answer["style"]: answer["slices"] for answer in answers if answer["kind"] == "overhead"}
 
 
 def ask(request: dict[str, object], *, seed: int, side: Side = HERE) -> Iterator[Answer]:

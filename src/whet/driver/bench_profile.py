@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whet.collect.recording import CPU
 from whet.driver.bench import Options
-from whet.driver.bench_process import Found, ask
+from whet.driver.bench_process import Found, ask, measuring
 from whet.driver.sources import load_profiles, write_output
 from whet.errors import SourceError
 
@@ -62,19 +62,16 @@ def write_cpu_profile(
 
 
 def _record(one: Found, options: Options, directory: str) -> list[str]:
-    request: dict[str, object] = {
-        **one.job.request,
-        "function": one.function,
-        "pattern": list(options.pattern),
-        "budget_ns": round(options.budget_s * 1e9),
-        "iterations": options.iterations,
-        "memory": False,
-        "threads": options.cpus[0],
-        "slow_from_ns": 0,
-        "recording": directory,
-    }
+    request = measuring(
+        one.job,
+        one.function,
+        options.pattern,
+        budget_s=options.budget_s,
+        iterations=options.iterations,
+        threads=options.cpus[0],
+    )
     return [
         f"{one.function}: {answer['error']}"
-        for answer in ask(request, seed=options.seed or 1)
+        for answer in ask({**request, "recording": directory}, seed=options.seed or 1)
         if answer.get("error")
     ]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from whet.analyze.bench.estimate import ProcessValue, Slice, full_speed, process_value
 from whet.analyze.bench.sequential import OPEN, Decision, decide
-from whet.driver.bench_process import MAX_HASH_SEED, Found, Side, ask
+from whet.driver.bench_process import MAX_HASH_SEED, Found, Side, ask, loops_alone, measuring
 from whet.driver.bench_revisions import Sides
 from whet.driver.full_speed import FullSpeed
 from whet.errors import SourceError
@@ -143,18 +143,12 @@ def _readings(
     Raises:
         SourceError: the process failed, or a benchmark in it.
     """
-    request = {
-        **sides.job(which.job, side).request,
-        "function": which.function,
-        "pattern": list(options.pattern),
-        "budget_ns": round(options.slice_s * 1e9),
-        "iterations": 0,
-        "memory": False,
-        "threads": 1,
-        "slow_from_ns": slow_from_ns,
-    }
+    job = sides.job(which.job, side)
+    request = measuring(
+        job, which.function, options.pattern, budget_s=options.slice_s, slow_from_ns=slow_from_ns
+    )
     answers = list(ask(request, seed=seed, side=side))
-    overhead = {a["style"]: a["slices"] for a in answers if a["kind"] == "overhead"}
+    overhead = loops_alone(answers)
     for answer in answers:
         if answer.get("error"):
             raise SourceError(answer["error"])

@@ -126,13 +126,8 @@ def process_value(
     """
     fastest_ns = full_speed_ns or full_speed(slices)
     clean = undisturbed(slices, fastest_ns)
-    used = _first_sufficient(clean, [s for s in slices if s[2] <= 0], slices)
-    loop_ns = 0.0
-    if overhead:
-        loops = _first_sufficient(
-            undisturbed(overhead, fastest_ns), [s for s in overhead if s[2] <= 0], overhead
-        )
-        loop_ns = _lower_quartile(loops)
+    used = _quietest(slices, fastest_ns)
+    loop_ns = _lower_quartile(_quietest(overhead, fastest_ns)) if overhead else 0.0
     half = len(used) // 2
     drift = _middle(used[half:]) / _middle(used[:half]) if half and _middle(used[:half]) else 1.0
     references = [s[4] for s in slices if s[4] > 0]
@@ -142,7 +137,7 @@ def process_value(
         iterations=sum(s[0] for s in used),
         slices=len(slices),
         disturbed=len(slices) - len(clean),
-        filtered=used is clean,
+        filtered=len(clean) >= _enough(slices),
         drift=drift,
         excess=_excess(used),
         speed=min(1.0, fastest_ns / statistics.median(references)) if references else math.nan,
@@ -179,9 +174,14 @@ def undisturbed(slices: Sequence[Slice], full_speed_ns: float) -> Sequence[Slice
     return [s for s in slices if s[2] <= 0 and s[4] < limit]
 
 
-def _first_sufficient(*choices: Sequence[Slice]) -> Sequence[Slice]:
-    enough = min(MIN_SLICES, len(choices[-1]))
-    return next(choice for choice in choices if len(choice) >= enough)
+def _quietest(slices: Sequence[Slice], full_speed_ns: float) -> Sequence[Slice]:
+    """Return undisturbed slices, else those that had a CPU, else all: the first that are enough."""
+    choices = undisturbed(slices, full_speed_ns), undisturbed(slices, 0.0), slices
+    return next(choice for choice in choices if len(choice) >= _enough(slices))
+
+
+def _enough(slices: Sequence[Slice]) -> int:
+    return min(MIN_SLICES, len(slices))
 
 
 def _lower_quartile(slices: Sequence[Slice]) -> float:
