@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.native_programs import build_c, build_go, extent, legacy_profile, run_go
+from interop.native_programs import extent, legacy_profile
 from interop.pprof_oracle import run_pprof, run_whet
 from interop.real_profiles import recorded_profiles
 from json_schema import check
@@ -20,22 +20,7 @@ from whet.formats.elf import read_elf
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "prof-json.schema.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def go_program(tmp_path_factory):
-    """Return a Go program that has written its profiles beside itself."""
-    program = build_go(tmp_path_factory.mktemp("disasm"))
-    run_go(program)
-    return program
-
-
-@pytest.fixture(scope="module")
-def c_program(tmp_path_factory):
-    return build_c(tmp_path_factory.mktemp("c"))
-
-
-@pytest.fixture(autouse=True)
-def no_binaries_elsewhere(monkeypatch):
-    monkeypatch.setenv("PPROF_BINARY_PATH", "/nonexistent")
+pytestmark = pytest.mark.usefixtures("no_binaries_elsewhere")
 
 
 def whet_rows(*arguments: str) -> list[dict]:

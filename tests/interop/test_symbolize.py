@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from interop.native_programs import build_c, build_go, extent, legacy_profile, run_go
+from interop.native_programs import extent, legacy_profile
 from interop.pprof_oracle import run_pprof, run_whet
 from interop.test_disasm import refusal, whet_rows
 from whet.driver.tools import run_tool
@@ -18,21 +18,7 @@ from whet.model.profile import Profile
 MS = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def go_program(tmp_path_factory):
-    program = build_go(tmp_path_factory.mktemp("symbolize"))
-    run_go(program)
-    return program
-
-
-@pytest.fixture(scope="module")
-def c_program(tmp_path_factory):
-    return build_c(tmp_path_factory.mktemp("c"))
-
-
-@pytest.fixture(autouse=True)
-def no_binaries_elsewhere(monkeypatch):
-    monkeypatch.setenv("PPROF_BINARY_PATH", "/nonexistent")
+pytestmark = pytest.mark.usefixtures("no_binaries_elsewhere")
 
 
 def bare(profile: Profile) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.native_programs import build_c, build_go, extent, legacy_profile, run_go
+from interop.native_programs import build_c, extent, legacy_profile
 from interop.pprof_oracle import run_pprof, run_whet
 from interop.real_profiles import recorded_profiles
 from interop.test_disasm import whet_rows
@@ -24,17 +24,9 @@ REGEX = r"^main\.(words|allocate|contend|work|main)$"
 ROW = re.compile(r"\s+(\.|[\d.]+\w+)\s+(\.|[\d.]+\w+)\s+([0-9a-f]+): ")
 
 
-@pytest.fixture(scope="module")
-def go_program(tmp_path_factory):
-    program = build_go(tmp_path_factory.mktemp("weblist"))
-    run_go(program)
-    return program
-
-
 @pytest.fixture(autouse=True)
-def in_the_source_directory(monkeypatch):
+def in_the_source_directory(monkeypatch, no_binaries_elsewhere):
     monkeypatch.chdir(SOURCE)
-    monkeypatch.setenv("PPROF_BINARY_PATH", "/nonexistent")
 
 
 def pprof_instructions(profile: Path, output: Path) -> dict[int, tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,17 @@ def watch(page: Any, opened: Opened) -> None:
     page.on("console", lambda message: opened.errors.append(message.text))
     page.on("dialog", lambda dialog: (opened.errors.append("dialog"), dialog.dismiss()))
     page.on("request", lambda request: opened.requests.append(request.url))
+
+
+@contextmanager
+def opened_file(browser: Any, path: Path, theme: str) -> Iterator[Opened]:
+    """Open a file in a page of its own."""
+    page = browser.new_page(color_scheme=theme, viewport={"width": 1280, "height": 800})
+    opened = Opened(page, path)
+    watch(page, opened)
+    page.goto(path.as_uri())
+    yield opened
+    page.close()
 
 
 @pytest.fixture

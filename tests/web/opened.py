@@ -8,6 +8,26 @@ from typing import Any
 
 __all__ = ["Opened"]
 
+# The smallest WCAG contrast ratio of any of these inks, which are custom properties, on either ground.
+CONTRAST = """(inks) => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const light = (color) => {
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((v) => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const style = getComputedStyle(document.documentElement);
+  const ratios = [];
+  for (const ink of inks)
+    for (const paper of ["paper", "raised"]) {
+      const [x, y] = [ink, paper].map((n) => light(style.getPropertyValue(`--${n}`))).sort((p, q) => q - p);
+      ratios.push((x + 0.05) / (y + 0.05));
+    }
+  return Math.min(...ratios);
+}"""
+
 
 @dataclass
 class Opened:
@@ -21,6 +41,10 @@ class Opened:
     def run(self, script: str) -> Any:
         """Evaluate an expression in the page."""
         return self.page.evaluate(script)
+
+    def least_contrast(self, *inks: str) -> float:
+        """Return the smallest contrast of these inks of the page's palette with what is behind text."""
+        return float(self.page.evaluate(CONTRAST, list(inks)))
 
     def press(self, *keys: str) -> None:
         """Press keys and wait until the page has drawn."""

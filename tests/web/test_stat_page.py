@@ -8,30 +8,11 @@ from typing import Any
 
 import pytest
 
-from web.conftest import watch
-from web.opened import Opened
+from web.conftest import opened_file
 from whet.cli.main import main
 from whet.cli.streams import Streams
 
 FILES = Path(__file__).resolve().parents[2] / "examples/stat"
-CONTRAST = """() => {
-  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const light = (color) => {
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((v) => linear(v / 255));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const style = getComputedStyle(document.documentElement);
-  const ratios = [];
-  for (const ink of ["ink", "soft", "better", "worse", "old", "new", "third", "fourth"])
-    for (const paper of ["paper", "raised"]) {
-      const [x, y] = [ink, paper].map((n) => light(style.getPropertyValue(`--${n}`))).sort((p, q) => q - p);
-      ratios.push((x + 0.05) / (y + 0.05));
-    }
-  return Math.min(...ratios);
-}"""
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -41,12 +22,8 @@ def page(request: pytest.FixtureRequest, browser: Any, tmp_path: Path) -> Any:
     assert main(["stat", "-format", "html", *files], Streams(out, io.BytesIO())) == 0
     path = tmp_path / "page.html"
     path.write_bytes(out.getvalue())
-    opened = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 800})
-    seen = Opened(opened, path)
-    watch(opened, seen)
-    opened.goto(path.as_uri())
-    yield seen
-    opened.close()
+    with opened_file(browser, path, request.param) as opened:
+        yield opened
 
 
 def test_page_shows_every_measurement_and_asks_for_nothing(page: Any) -> None:
@@ -76,7 +53,7 @@ def test_dots_lie_within_their_strip(page: Any) -> None:
 
 
 def test_text_and_dots_stand_out(page: Any) -> None:
-    assert page.page.evaluate(CONTRAST) >= 4.0
+    assert page.least_contrast("ink", "soft", "better", "worse", "old", "new", "third", "fourth") >= 4.0
 
 
 def test_names_are_not_broken_where_there_is_room(page: Any) -> None:

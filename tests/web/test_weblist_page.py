@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from web.conftest import watch
-from web.opened import Opened
+from web.conftest import opened_file
 from whet.cli.main import main
 from whet.cli.streams import Streams
 from whet.formats import pprof
@@ -42,12 +41,8 @@ def page(request: pytest.FixtureRequest, browser: Any, tmp_path: Path) -> Any:
     assert main(["prof", "weblist", ".", str(tmp_path / "p.pb.gz")], Streams(out, io.BytesIO())) == 0
     path = tmp_path / "page.html"
     path.write_bytes(out.getvalue())
-    opened = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 800})
-    seen = Opened(opened, path)
-    watch(opened, seen)
-    opened.goto(path.as_uri())
-    yield seen
-    opened.close()
+    with opened_file(browser, path, request.param) as opened:
+        yield opened
 
 
 def test_page_shows_lines_with_values_and_asks_for_nothing(page: Any) -> None:
@@ -72,25 +67,5 @@ def test_lines_open_to_their_instructions_with_mouse_and_keyboard(page: Any) -> 
     assert page.page.locator("details[open]").count() == 0
 
 
-CONTRAST = """() => {
-  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const light = (color) => {
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((v) => linear(v / 255));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const style = getComputedStyle(document.documentElement);
-  const ratios = [];
-  for (const ink of ["ink", "soft", "string", "word", "number"])
-    for (const paper of ["paper", "raised"]) {
-      const [x, y] = [ink, paper].map((n) => light(style.getPropertyValue(`--${n}`))).sort((p, q) => q - p);
-      ratios.push((x + 0.05) / (y + 0.05));
-    }
-  return Math.min(...ratios);
-}"""
-
-
 def test_text_can_be_read_on_its_ground(page: Any) -> None:
-    assert page.run(f"({CONTRAST})()") >= 4.5
+    assert page.least_contrast("ink", "soft", "string", "word", "number") >= 4.5
