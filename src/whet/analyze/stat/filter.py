@@ -6,6 +6,7 @@ The language is benchstat's: `key:value`, `key:/expression/`, `key:(a OR b)`, `A
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 
 from whet.analyze.stat.facts import Facts, extractor
@@ -122,33 +123,27 @@ def _none_of(term: Filter) -> Filter:
 
 def all_of(terms: Sequence[Filter]) -> Filter:
     """Return the filter that passes what all of these pass."""
-
-    def joined(facts: Facts) -> Mask:
-        result: Mask = True
-        for term in terms:
-            mask = term(facts)
-            if mask is False:
-                return False
-            if not isinstance(mask, bool):
-                result = (
-                    mask if isinstance(result, bool) else [a and b for a, b in zip(result, mask, strict=True)]
-                )
-        return result
-
-    return joined
+    return _joined(terms, neutral=True, combine=operator.and_)
 
 
 def _any_of(terms: Sequence[Filter]) -> Filter:
+    return _joined(terms, neutral=False, combine=operator.or_)
+
+
+def _joined(terms: Sequence[Filter], *, neutral: bool, combine: Callable[[bool, bool], bool]) -> Filter:
+    """Join filters; a term that is the opposite of `neutral` for everything decides alone."""
+
     def joined(facts: Facts) -> Mask:
-        result: Mask = False
+        result: Mask = neutral
         for term in terms:
             mask = term(facts)
-            if mask is True:
-                return True
-            if not isinstance(mask, bool):
-                result = (
-                    mask if isinstance(result, bool) else [a or b for a, b in zip(result, mask, strict=True)]
-                )
+            if isinstance(mask, bool):
+                if mask is not neutral:
+                    return mask
+            elif isinstance(result, bool):
+                result = mask
+            else:
+                result = [combine(a, b) for a, b in zip(result, mask, strict=True)]
         return result
 
     return joined
