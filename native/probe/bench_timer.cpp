@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <fcntl.h>
 #include <new>
 #include <structmember.h>
@@ -14,12 +13,12 @@
 #include <vector>
 
 #include "probe/allocations.hpp"
+#include "probe/clock.hpp"
 #include "probe/machine_speed.hpp"
 
 namespace whet::probe {
 namespace {
 
-constexpr int64_t SECOND = 1'000'000'000;
 // Waiting that is shorter than this is how clocks are read, not somebody else's work.
 constexpr int64_t STOLEN_FROM = 20'000;
 // Disturbed slices get this many times the budget on top of it, in the hope of better moments.
@@ -32,13 +31,7 @@ constexpr int64_t MAX_GROWTH = 10;
 // is measured of them.
 constexpr int64_t PATIENCE = 10;
 
-int64_t read_clock(clockid_t clock) {
-    timespec t{};
-    clock_gettime(clock, &t);
-    return t.tv_sec * SECOND + t.tv_nsec;
-}
-
-int64_t now_ns() { return read_clock(CLOCK_MONOTONIC); }
+int64_t now_ns() { return clock_ns(CLOCK_MONOTONIC); }
 
 struct Slice {
     int64_t iterations;
@@ -95,7 +88,7 @@ int64_t run_delay_ns(int descriptor) {
 Standing standing(int schedstat) {
     rusage usage{};
     getrusage(RUSAGE_THREAD, &usage);
-    return {now_ns(), read_clock(CLOCK_THREAD_CPUTIME_ID), run_delay_ns(schedstat), usage.ru_nvcsw};
+    return {now_ns(), clock_ns(CLOCK_THREAD_CPUTIME_ID), run_delay_ns(schedstat), usage.ru_nvcsw};
 }
 
 // Nanoseconds for which the thread could not have a CPU, or -1. Without a wait of its own, whatever was

@@ -1,7 +1,8 @@
 #include "probe/machine_speed.hpp"
 
 #include <array>
-#include <ctime>
+
+#include "probe/clock.hpp"
 
 namespace whet::probe {
 namespace {
@@ -64,19 +65,13 @@ uint64_t interpret(int steps) {
     return a ^ b ^ c ^ d;
 }
 
-int64_t now_ns() {
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1'000'000'000LL + t.tv_nsec;
-}
-
 } // namespace
 
 int64_t reference_work_ns() {
-    int64_t begin = now_ns();
+    int64_t begin = clock_ns(CLOCK_MONOTONIC);
     volatile uint64_t result = interpret(STEPS);
     (void)result;
-    return now_ns() - begin;
+    return clock_ns(CLOCK_MONOTONIC) - begin;
 }
 
 } // namespace whet::probe

@@ -19,8 +19,6 @@
 
 namespace whet::probe {
 
-constexpr int64_t SECOND = 1'000'000'000;
-
 // What the signal handler writes. Only additions, so relaxed atomics do.
 struct HandlerCounters {
     std::atomic<uint64_t> signals{0}, dropped{0}, strangers{0}, unguarded{0};

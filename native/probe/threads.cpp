@@ -85,12 +85,6 @@ double draw(uint64_t *state) {
     return static_cast<double>((x * 0x2545F4914F6CDD1DULL) >> 11) * 0x1p-53;
 }
 
-int64_t clock_ns(clockid_t clock) {
-    timespec t{};
-    clock_gettime(clock, &t);
-    return t.tv_sec * int64_t{1000000000} + t.tv_nsec;
-}
-
 ThreadTable &ThreadTable::instance() {
     static auto *table = new ThreadTable;
     return *table;

@@ -13,6 +13,8 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "probe/clock.hpp"
+
 namespace whet::probe {
 
 enum class SlotState : int { free, live, ended };
@@ -101,7 +103,5 @@ class ThreadTable {
 
 // Draw from [0, 1). xorshift64*, Vigna 2016; state must not be 0. Async-signal-safe.
 double draw(uint64_t *state);
-
-int64_t clock_ns(clockid_t clock);
 
 } // namespace whet::probe
