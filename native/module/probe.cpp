@@ -7,6 +7,7 @@
 #include "probe/bench_timer.hpp"
 #include "probe/labels.hpp"
 #include "probe/sampler.hpp"
+#include "probe/service.hpp"
 
 namespace nb = nanobind;
 using namespace whet::probe;
@@ -49,8 +50,8 @@ NB_MODULE(_probe, m) {
         nb::arg("rate_hz"), nb::arg("max_frames"), "Start sampling; '' or the reason why not.");
     m.def("sampler_stop", &sampler_stop, "Stop sampling and put everything back.");
     m.def("sampler_running", &sampler_running);
-    m.def("sampler_pause_threads", &sampler_pause_threads, "End the sampler's own threads for a while.");
-    m.def("sampler_resume_threads", &sampler_resume_threads);
+    m.def("pause_threads", &service_pause, "End the collectors' own threads for a while.");
+    m.def("resume_threads", &service_resume);
     m.def("surround", &surround, nb::arg("before"), nb::arg("function"), nb::arg("after"));
     m.def("precede", &precede, nb::arg("before"), nb::arg("function"));
     m.def(

@@ -2,22 +2,23 @@
 
 #include "probe/code_keeper.hpp"
 
+#include <array>
 #include <atomic>
 #include <deque>
+
+#include "probe/service.hpp"
 
 namespace whet::probe {
 namespace {
 
 struct Kept {
     PyObject *code;
-    uint64_t position;
+    std::array<uint64_t, MAX_COLLECTORS> positions; // of each collector when it was to be freed
 };
 
 destructor original = nullptr;
 std::deque<Kept> *kept = new std::deque<Kept>;
 std::atomic<size_t> kept_count{0};
-uint64_t (*ring_position)() = nullptr;
-CodeFreed on_freed = nullptr;
 PyObject *being_freed = nullptr; // under the GIL
 
 void keep_for_a_moment(PyObject *code) {
@@ -27,41 +28,64 @@ void keep_for_a_moment(PyObject *code) {
         return;
     }
     Py_SET_REFCNT(code, 1);
-    kept->push_back({code, ring_position()});
+    Kept entry{code, {}};
+    for (size_t i = 0; i < MAX_COLLECTORS; ++i)
+        if (Collector *collector = service_collector(i))
+            entry.positions[i] = collector->position();
+    kept->push_back(entry);
     kept_count.store(kept->size(), std::memory_order_release);
+}
+
+bool unnamed(const Kept &entry) {
+    for (size_t i = 0; i < MAX_COLLECTORS; ++i) {
+        Collector *collector = service_collector(i);
+        if (collector && collector->resolved_until() < entry.positions[i])
+            return false;
+    }
+    return true;
+}
+
+void free_first() {
+    PyObject *code = kept->front().code;
+    kept->pop_front();
+    // A weak reference may have brought it back to life meanwhile; then it comes again.
+    if (Py_REFCNT(code) == 1) {
+        for (size_t i = 0; i < MAX_COLLECTORS; ++i)
+            if (Collector *collector = service_collector(i))
+                collector->forget_code(reinterpret_cast<uintptr_t>(code));
+        being_freed = code;
+    }
+    // Code objects among its constants are kept in their turn: they may have run since.
+    Py_DECREF(code);
+    being_freed = nullptr;
 }
 
 } // namespace
 
-void code_keeper_install(uint64_t (*position)(), CodeFreed freed) {
-    ring_position = position;
-    on_freed = freed;
+void code_keeper_install() {
     if (PyCode_Type.tp_dealloc == keep_for_a_moment)
         return;
     original = PyCode_Type.tp_dealloc;
     PyCode_Type.tp_dealloc = keep_for_a_moment;
 }
 
-void code_keeper_release(uint64_t consumed) {
-    while (!kept->empty() && kept->front().position <= consumed) {
-        PyObject *code = kept->front().code;
-        kept->pop_front();
-        // A weak reference may have brought it back to life meanwhile; then it comes again.
-        if (Py_REFCNT(code) == 1) {
-            on_freed(reinterpret_cast<uintptr_t>(code));
-            being_freed = code;
-        }
-        // Code objects among its constants are kept in their turn: they may have run since.
-        Py_DECREF(code);
-        being_freed = nullptr;
-    }
+void code_keeper_release() {
+    while (!kept->empty() && unnamed(kept->front()))
+        free_first();
     kept_count.store(kept->size(), std::memory_order_release);
 }
 
 bool code_keeper_has_work() { return kept_count.load(std::memory_order_acquire) != 0; }
 
+void code_keeper_forget_place(size_t place) {
+    for (Kept &entry : *kept)
+        entry.positions[place] = 0;
+}
+
 void code_keeper_remove() {
-    code_keeper_release(UINT64_MAX);
+    while (!kept->empty())
+        free_first();
+    kept_count.store(0, std::memory_order_release);
     if (original && PyCode_Type.tp_dealloc == keep_for_a_moment)
         PyCode_Type.tp_dealloc = original;
 }

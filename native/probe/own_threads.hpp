@@ -1,14 +1,26 @@
-// The threads of our own in the measured process: the service, and at high rates the ticker.
+// A thread of our own in the measured process: no signal is delivered to it and nobody samples it.
 #pragma once
 
-#include "probe/session.hpp"
+#include <atomic>
+#include <pthread.h>
+#include <sys/types.h>
 
 namespace whet::probe {
 
-// With the GIL: start those of our threads that do not run.
-bool start_own_threads(Session &s);
+class OwnThread {
+  public:
+    // Start it unless it runs; false if that is not possible.
+    bool start(void *(*routine)(void *), void *argument);
+    // The routine's first call.
+    void begin();
+    // Wait for the routine to return and for the kernel to forget the thread. Without the GIL.
+    void end();
+    void forget_after_fork();
 
-// With the GIL, which is given up meanwhile: end our threads and wait until they are gone.
-void end_own_threads(Session &s);
+  private:
+    pthread_t thread_{};
+    bool there_ = false;
+    std::atomic<pid_t> tid_{0};
+};
 
 } // namespace whet::probe

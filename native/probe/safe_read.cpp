@@ -48,7 +48,7 @@ namespace {
 
 constexpr uintptr_t FIRST_PAGE = 4096;
 struct sigaction previous_segv, previous_bus;
-bool installed = false;
+int users = 0;
 
 uintptr_t *instruction_pointer(void *context) {
     auto *uc = static_cast<ucontext_t *>(context);
@@ -100,8 +100,6 @@ bool handler_is_ours(int signal) {
 } // namespace
 
 bool fault_guard_install() {
-    if (installed && handler_is_ours(SIGSEGV))
-        return true;
     struct sigaction ours{};
     ours.sa_sigaction = on_fault;
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
@@ -110,18 +108,24 @@ bool fault_guard_install() {
         return false;
     if (!handler_is_ours(SIGBUS) && sigaction(SIGBUS, &ours, &previous_bus) != 0)
         return false;
-    installed = true;
+    ++users;
     return true;
 }
 
 void fault_guard_remove() {
-    if (!installed)
+    if (users == 0 || --users > 0)
         return;
     if (handler_is_ours(SIGSEGV))
         sigaction(SIGSEGV, &previous_segv, nullptr);
     if (handler_is_ours(SIGBUS))
         sigaction(SIGBUS, &previous_bus, nullptr);
-    installed = false;
+}
+
+void fault_guard_forget_after_fork() {
+    if (users > 0) {
+        users = 1;
+        fault_guard_remove();
+    }
 }
 
 bool fault_guard_is_ours() { return handler_is_ours(SIGSEGV); }

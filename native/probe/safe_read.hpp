@@ -11,10 +11,12 @@
 
 namespace whet::probe {
 
-// Install the fault handler. Called once a recording; returns false if the kernel refuses.
+// Install the fault handler, or take it over again; false if the kernel refuses. Each collector
+// that reads calls it once; with the GIL.
 bool fault_guard_install();
-// Put the previous handlers back, unless somebody else has replaced ours since.
+// With the last collector's: put the previous handlers back, unless somebody else has replaced ours.
 void fault_guard_remove();
+void fault_guard_forget_after_fork();
 // True while a fault inside safe_read() comes to us. Async-signal-safe.
 bool fault_guard_is_ours();
 

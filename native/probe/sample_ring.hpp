@@ -13,17 +13,12 @@
 #include <cstring>
 #include <sys/mman.h>
 
-#include "probe/stack_walk.hpp"
+#include "probe/own_stack.hpp"
 
 namespace whet::probe {
 
-enum RecordFlag : uint32_t {
-    RECORD_PADDING = 1,   // no sample, skip
-    RECORD_TRUNCATED = 2, // the root end of the stack is missing
-    RECORD_REJECTED = 4,  // the stack could not be read
-    RECORD_FOREIGN = 8,   // the thread runs another interpreter
-    RECORD_NATIVE = 16,   // the thread has no Python frame
-};
+// Beside StackFlag in a record's flags: no sample, skip.
+constexpr uint32_t RECORD_PADDING = 1;
 
 struct Record {
     std::atomic<uint32_t> bytes; // 0 until committed; a multiple of 8, header included

@@ -20,6 +20,8 @@ namespace whet::probe {
 struct SamplerOptions {
     double rate_hz;
     uint32_t max_frames;
+
+    int64_t period_ns() const { return static_cast<int64_t>(1e9 / rate_hz); }
 };
 
 // Start. Needs the GIL. Returns an empty string, or the reason why not.
@@ -28,12 +30,10 @@ std::string sampler_start(const SamplerOptions &options);
 // stay readable until the next start.
 void sampler_stop();
 bool sampler_running();
-// Have no thread of our own for a while (around fork, which CPython 3.12+ warns of when there is
-// more than one); samples wait in the buffer. Need the GIL.
-void sampler_pause_threads();
-void sampler_resume_threads();
 // All samples so far as an uncompressed profile.proto message. Needs the GIL.
 std::string sampler_profile(const std::vector<std::string> &comments);
+// In a forked child: there is no recording.
+void sampler_forget_after_fork();
 // Counters by name; times in ns.
 std::map<std::string, double> sampler_statistics();
 

@@ -2,49 +2,66 @@
 
 #include "probe/service.hpp"
 
+#include <array>
+#include <csignal>
 #include <ctime>
+#include <pthread.h>
+#include <semaphore.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 
+#include "probe/clock.hpp"
 #include "probe/code_keeper.hpp"
-#include "probe/signal_handler.hpp"
-#include "probe/threads.hpp"
+#include "probe/own_threads.hpp"
+#include "probe/safe_read.hpp"
+#include "probe/thread_names.hpp"
 
 namespace whet::probe {
 namespace {
 
 constexpr int64_t DRAIN_INTERVAL = SECOND / 10;
-constexpr int DRAINS_PER_RESCAN = 10;
 
-void drain(Session &s) {
-    std::lock_guard lock(s.mutex);
-    s.ring.consume([&](const Record &record) { s.aggregate.add(record); });
+// Changed with the GIL and only while the service thread does not run.
+std::array<Collector *, MAX_COLLECTORS> collectors{};
+OwnThread service;
+std::atomic<bool> stopping{false};
+sem_t wake;
+
+template <class Use> void each_collector(Use use) {
+    for (Collector *collector : collectors)
+        if (collector)
+            use(*collector);
 }
 
-// The program took our signal for itself: leave it to them and go on with another one.
-void keep_signal(Session &s) {
-    if (signal_is_ours(s))
-        return;
-    TimerPlan plan = ThreadTable::instance().plan();
-    ThreadTable::instance().close();
-    s.signal_changes.fetch_add(1);
-    if (!take_signal(s))
-        return;
-    plan.signal = s.signal;
-    ThreadTable::instance().open(plan);
+bool any_collector() {
+    bool found = false;
+    each_collector([&](Collector &) { found = true; });
+    return found;
 }
 
-bool unresolved(Session &s) {
-    std::lock_guard lock(s.mutex);
-    return s.aggregate.has_unresolved();
-}
+// Charges each collector the CPU time of its own calls and an equal part of the rest.
+class Account {
+  public:
+    void begin_round() { ns_.fill(0); }
+    template <class Call> void charge(size_t place, Call call) {
+        int64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        call();
+        ns_[place] += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
+    }
+    void end_round() {
+        int64_t now = clock_ns(CLOCK_THREAD_CPUTIME_ID), own = 0, served = 0;
+        for (size_t i = 0; i < MAX_COLLECTORS; ++i)
+            own += ns_[i], served += collectors[i] != nullptr;
+        int64_t rest = served ? (now - until_ns_ - own) / served : 0;
+        until_ns_ = now;
+        for (size_t i = 0; i < MAX_COLLECTORS; ++i)
+            if (collectors[i])
+                collectors[i]->service_ns.fetch_add(ns_[i] + rest, std::memory_order_relaxed);
+    }
 
-// How many threads the process has, give or take a constant: a cheap sign that one came by another
-// way than the redirected pthread_create (libraries loaded later have their own entry for it).
-nlink_t process_threads() {
-    struct stat status{};
-    return stat("/proc/self/task", &status) == 0 ? status.st_nlink : 0;
-}
+  private:
+    std::array<int64_t, MAX_COLLECTORS> ns_{};
+    int64_t until_ns_ = 0; // this thread's CPU time that is charged already
+};
 
 // The service thread's own Python thread state, made when it is first needed.
 class ServicePython {
@@ -68,61 +85,138 @@ class ServicePython {
     PyGILState_STATE gil_{};
 };
 
-} // namespace
-
-void drain_and_resolve(Session &s) {
-    uint64_t consumed;
+// The garbage collector is off meanwhile: a finalizer run from an allocation of ours could come
+// back here.
+template <class Resolve> void resolve_with(Resolve resolve) {
     int collecting = PyGC_Disable();
-    {
-        Locked lock(s);
-        s.ring.consume([&](const Record &record) { s.aggregate.add(record); });
-        s.aggregate.resolve();
-        consumed = s.ring.tail();
-    }
+    for (size_t i = 0; i < MAX_COLLECTORS; ++i)
+        if (collectors[i])
+            resolve(i, *collectors[i]);
     if (collecting)
         PyGC_Enable();
-    code_keeper_release(consumed);
+    code_keeper_release();
 }
 
-void *service_main(void *data) {
-    auto &s = *static_cast<Session *>(data);
+void wait_for_work() {
+    timespec until{};
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += DRAIN_INTERVAL;
+    if (until.tv_nsec >= SECOND)
+        until.tv_sec += 1, until.tv_nsec -= SECOND;
+    sem_clockwait(&wake, CLOCK_MONOTONIC, &until);
+    while (sem_trywait(&wake) == 0) {
+    }
+}
+
+void *service_main(void *) {
     prctl(PR_SET_NAME, "whet-service");
-    s.service_tid.store(own_tid());
-    ThreadTable::instance().exclude(own_tid());
+    service.begin();
     ServicePython python;
-    const int64_t cpu_before_ns = s.service_cpu_ns.load(); // of threads before a pause
-    int drains = 0;
-    nlink_t threads = 0;
-    while (!s.stopping.load(std::memory_order_acquire)) {
-        timespec until{};
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += DRAIN_INTERVAL;
-        if (until.tv_nsec >= SECOND)
-            until.tv_sec += 1, until.tv_nsec -= SECOND;
-        sem_clockwait(&s.wake, CLOCK_MONOTONIC, &until);
-        while (sem_trywait(&s.wake) == 0) {
-        }
-        if (s.stopping.load(std::memory_order_acquire))
+    Account account;
+    while (!stopping.load(std::memory_order_acquire)) {
+        wait_for_work();
+        if (stopping.load(std::memory_order_acquire))
             break;
-        drain(s);
-        if (unresolved(s) || code_keeper_has_work()) {
+        account.begin_round();
+        bool wanted = code_keeper_has_work();
+        for (size_t i = 0; i < MAX_COLLECTORS; ++i)
+            if (Collector *collector = collectors[i])
+                account.charge(i, [&] {
+                    collector->drain();
+                    wanted |= collector->wants_python();
+                });
+        if (wanted) {
             python.enter();
-            drain_and_resolve(s);
+            resolve_with([&](size_t place, Collector &c) { account.charge(place, [&] { c.resolve(); }); });
             python.leave();
         }
-        bool time_to_look = ++drains % DRAINS_PER_RESCAN == 0;
-        if (nlink_t now = process_threads(); now != threads || time_to_look) {
-            threads = now;
-            ThreadTable::instance().rescan();
-        }
-        if (time_to_look) {
-            ThreadTable::instance().recycle();
-            keep_signal(s);
-        }
-        s.service_cpu_ns.store(cpu_before_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
+        account.end_round();
     }
-    s.service_cpu_ns.store(cpu_before_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
     return nullptr;
 }
+
+// ---- fork -------------------------------------------------------------------------------------
+
+void before_fork() {
+    each_collector([](Collector &c) { c.before_fork(); });
+}
+
+void after_fork_in_parent() {
+    each_collector([](Collector &c) { c.after_fork_in_parent(); });
+}
+
+// Our threads do not survive fork; the collectors' state is left where it lies.
+void after_fork_in_child() {
+    if (!any_collector())
+        return;
+    this_thread() = {};
+    each_collector([](Collector &c) { c.after_fork_in_child(); });
+    collectors.fill(nullptr);
+    code_keeper_forget_after_fork();
+    fault_guard_forget_after_fork();
+    service.forget_after_fork();
+}
+
+void prepare_once() {
+    static bool prepared = sem_init(&wake, 0, 0) == 0 &&
+                           pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+    (void)prepared;
+}
+
+} // namespace
+
+Collector *service_collector(size_t place) { return collectors[place]; }
+
+bool service_join(Collector &collector) {
+    prepare_once();
+    service_pause();
+    for (Collector *&place : collectors)
+        if (!place) {
+            place = &collector;
+            break;
+        }
+    code_keeper_install();
+    if (service_resume())
+        return true;
+    service_leave(collector);
+    return false;
+}
+
+void service_leave(Collector &collector) {
+    service_pause();
+    for (size_t i = 0; i < MAX_COLLECTORS; ++i)
+        if (collectors[i] == &collector) {
+            collectors[i] = nullptr;
+            code_keeper_forget_place(i);
+        }
+    if (any_collector())
+        service_resume();
+    else
+        code_keeper_remove();
+}
+
+void service_pause() {
+    stopping.store(true, std::memory_order_release);
+    service_wake();
+    Py_BEGIN_ALLOW_THREADS;
+    service.end();
+    each_collector([](Collector &c) { c.end_threads(); });
+    Py_END_ALLOW_THREADS;
+}
+
+bool service_resume() {
+    if (!any_collector())
+        return true;
+    stopping.store(false, std::memory_order_release);
+    bool ok = service.start(service_main, nullptr);
+    each_collector([&](Collector &c) { ok &= c.start_threads(); });
+    return ok;
+}
+
+void service_resolve() {
+    resolve_with([](size_t, Collector &c) { c.resolve(); });
+}
+
+void service_wake() { sem_post(&wake); }
 
 } // namespace whet::probe

@@ -1,35 +1,30 @@
-// The service thread: drains the ring, resolves names under the GIL, and watches over threads and signal.
+// The service thread: one for all collectors of the process, there while any of them runs.
 #pragma once
 
-#include <Python.h>
+#include <sys/types.h>
 
-#include "probe/session.hpp"
+#include "probe/collector.hpp"
 
 namespace whet::probe {
 
-// Holds the session's mutex, taken by a thread that has the GIL without ever waiting with it.
-class Locked {
-  public:
-    explicit Locked(Session &s) : mutex_(s.mutex) {
-        if (mutex_.try_lock())
-            return;
-        Py_BEGIN_ALLOW_THREADS;
-        mutex_.lock();
-        Py_END_ALLOW_THREADS;
-    }
-    ~Locked() { mutex_.unlock(); }
-    Locked(const Locked &) = delete;
-    Locked &operator=(const Locked &) = delete;
+// All with the GIL, which is given up while a thread is waited for.
 
-  private:
-    std::mutex &mutex_;
-};
+// Serve `collector` from now on; false if no thread can be started.
+bool service_join(Collector &collector);
+// Serve it no longer. Call after its last resolve().
+void service_leave(Collector &collector);
+// Collectors that are served, by place; nullptr where there is none.
+Collector *service_collector(size_t place);
 
-// With the GIL: everything that is in the ring becomes part of the aggregate. The collector is
-// off meanwhile: a finalizer run from an allocation of ours could come back here.
-void drain_and_resolve(Session &s);
+// End the service thread and the collectors' own threads; start them again. Around fork (CPython
+// 3.12+ warns of forking with several threads) and around changes that they must not see half of.
+void service_pause();
+bool service_resume();
 
-// The thread's routine; `session` is a Session. Runs until it is stopping.
-void *service_main(void *session);
+// Name all that was collected so far, and let go of code objects that nothing refers to any more.
+void service_resolve();
+
+// Have the service thread drain soon. Async-signal-safe.
+void service_wake();
 
 } // namespace whet::probe

@@ -1,21 +1,18 @@
-// One CPU recording: what its signal handler, its own threads and its starter share.
+// One CPU recording: what its signal handler, the service thread, its ticker and its starter share.
 #pragma once
 
 #include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <mutex>
-#include <pthread.h>
-#include <semaphore.h>
-#include <sys/syscall.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #include "layout/layout.h"
 #include "probe/aggregate.hpp"
+#include "probe/collector.hpp"
+#include "probe/own_stack.hpp"
+#include "probe/own_threads.hpp"
 #include "probe/sample_ring.hpp"
 #include "probe/sampler.hpp"
-#include "probe/stack_walk.hpp"
 
 namespace whet::probe {
 
@@ -25,35 +22,51 @@ struct HandlerCounters {
     std::atomic<int64_t> handler_ns{0}, dropped_cpu_ns{0};
 };
 
-struct Session {
+class Session final : public Collector {
+  public:
     Session(const SamplerOptions &options, const whet_layout &layout, size_t ring_bytes);
 
+    void drain() override;
+    bool wants_python() override;
+    void resolve() override;
+    uint64_t position() const override { return ring.head(); }
+    uint64_t resolved_until() const override { return resolved_until_; }
+    void forget_code(uintptr_t code) override;
+    bool start_threads() override;
+    void end_threads() override;
+    void before_fork() override;
+    void after_fork_in_parent() override;
+    void after_fork_in_child() override;
+
     SamplerOptions options;
-    StackWalker walker;
+    OwnStackWalker walker;
     SampleRing ring;
-    uintptr_t main_interpreter;
     HandlerCounters counters;
-    sem_t wake;
     std::atomic<bool> stopping{false};
 
     std::mutex mutex; // guards aggregate and the consumer end of the ring; see Locked
     Aggregate aggregate;
 
-    pthread_t service{}, ticker{};
-    bool has_service = false, has_ticker = false, wants_ticker = false;
-    std::atomic<pid_t> service_tid{0}, ticker_tid{0};
-    std::atomic<int64_t> service_cpu_ns{0}, ticker_cpu_ns{0};
+    OwnThread ticker;
+    bool wants_ticker = false;
+    std::atomic<int64_t> ticker_cpu_ns{0};
 
     struct sigaction signal_before{};
     int signal = 0;
     std::atomic<uint64_t> signal_changes{0};
     int64_t started_wall_ns = 0, started_mono_ns = 0, stopped_mono_ns = 0;
     int64_t started_cpu_ns = 0, stopped_cpu_ns = 0;
+
+  private:
+    void watch_threads();
+    void keep_signal();
+
+    uint64_t resolved_until_ = 0; // under the GIL
+    uint64_t drains_ = 0;         // of the service thread, as is the next
+    uint64_t threads_seen_ = 0;
 };
 
 // The recording that runs, as signal handlers see it.
 extern std::atomic<Session *> active_session;
-
-inline pid_t own_tid() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
 } // namespace whet::probe

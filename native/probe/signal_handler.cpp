@@ -8,8 +8,8 @@
 #include <sched.h>
 #include <vector>
 
-#include "probe/labels.hpp"
 #include "probe/safe_read.hpp"
+#include "probe/service.hpp"
 #include "probe/threads.hpp"
 
 namespace whet::probe {
@@ -18,84 +18,31 @@ namespace {
 // Threads that are inside the handler.
 std::atomic<int> handlers_running{0};
 
-struct Taken {
-    uint32_t flags = 0;
-    uint32_t frames = 0;
-    uintptr_t leaf = 0;
-};
-
-// First walk: find a leaf from which the whole stack can be read, and count the frames.
-Taken measure_stack(const Session &s, const Reader &reader, uintptr_t tstate) {
-    Taken taken;
-    if (!tstate) {
-        taken.flags = RECORD_NATIVE;
-        return taken;
-    }
-    uintptr_t interpreter;
-    if (!reader.word(&interpreter, tstate + s.walker.layout().tstate_interp)) {
-        taken.flags = RECORD_REJECTED;
-        return taken;
-    }
-    if (interpreter != s.main_interpreter) {
-        taken.flags = RECORD_FOREIGN;
-        return taken;
-    }
-    auto count = [&](uintptr_t leaf) {
-        taken.frames = 0;
-        taken.leaf = leaf;
-        return s.walker.walk(reader, leaf, s.options.max_frames, [&](const Frame &) { ++taken.frames; });
-    };
-    bool readable;
-    uintptr_t leaf = s.walker.leaf(reader, tstate, &readable);
-    Walk result = readable ? count(leaf) : Walk::rejected;
-    if (result == Walk::rejected) {
-        if (uintptr_t caller = s.walker.leaf_before(reader, tstate))
-            result = count(caller);
-    }
-    if (result == Walk::rejected) {
-        taken.frames = 0;
-        taken.flags = RECORD_REJECTED;
-    } else if (result == Walk::empty) {
-        taken.flags = RECORD_NATIVE;
-    } else if (result == Walk::truncated) {
-        taken.flags = RECORD_TRUNCATED;
-    }
-    return taken;
-}
-
 void take_sample(Session &s, ThreadSlot *slot, int64_t cpu_ns) {
     bool guarded = fault_guard_is_ours();
     if (!guarded)
         s.counters.unguarded.fetch_add(1, std::memory_order_relaxed);
     Reader reader(guarded);
-    // Reads one pthread-specific value (3.11-3.14) or thread-local variable (3.15).
-    auto tstate = reinterpret_cast<uintptr_t>(PyGILState_GetThisThreadState());
-    Taken taken = measure_stack(s, reader, tstate);
-    size_t bytes = Record::size_for(taken.frames);
+    OwnStack stack = s.walker.measure(reader);
+    size_t bytes = Record::size_for(stack.frames);
     Record *record = s.ring.reserve(bytes);
     if (!record) {
         s.counters.dropped.fetch_add(1, std::memory_order_relaxed);
         s.counters.dropped_cpu_ns.fetch_add(cpu_ns, std::memory_order_relaxed);
-        sem_post(&s.wake);
+        service_wake();
         return;
     }
-    record->flags = taken.flags;
+    record->flags = stack.flags;
     record->thread_slot = static_cast<uint32_t>(slot - ThreadTable::instance().slots());
     record->thread_serial = slot->serial;
-    record->label_set = tstate && !(taken.flags & RECORD_FOREIGN)
-                            ? labels_current(s.walker.layout(), reader, tstate)
-                            : NO_LABELS;
-    record->frame_count = taken.frames;
+    record->label_set = s.walker.labels(reader, stack);
+    record->frame_count = stack.frames;
     record->cpu_ns = cpu_ns;
-    // Second walk: the stack is the same, this thread has done nothing in between.
-    if (taken.frames) {
-        Frame *to = record->frames();
-        s.walker.walk(reader, taken.leaf, taken.frames, [&](const Frame &frame) { *to++ = frame; });
-    }
+    s.walker.copy(reader, stack, record->frames());
     s.ring.commit(record, bytes);
     bool first = slot->samples.fetch_add(1, std::memory_order_relaxed) == 0;
     if (first || s.ring.filling())
-        sem_post(&s.wake);
+        service_wake();
 }
 
 void on_signal(int, siginfo_t *info, void *) {

@@ -9,8 +9,6 @@
 #include <mutex>
 #include <new>
 #include <pthread.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "probe/got.hpp"
 
@@ -36,8 +34,6 @@ struct Start {
     StartRoutine routine;
     void *argument;
 };
-
-pid_t own_tid() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
 void on_thread_exit(void *slot) { ThreadTable::instance().leave(static_cast<ThreadSlot *>(slot)); }
 
@@ -113,9 +109,9 @@ void ThreadTable::close() {
     }
 }
 
-void ThreadTable::include_all() {
+void ThreadTable::include(pid_t tid) {
     std::lock_guard lock(*table_mutex);
-    excluded_.clear();
+    std::erase(excluded_, tid);
 }
 
 void ThreadTable::forget_after_fork() {

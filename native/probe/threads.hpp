@@ -10,7 +10,9 @@
 #include <csignal>
 #include <cstdint>
 #include <ctime>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 #include <vector>
 
 #include "probe/clock.hpp"
@@ -63,9 +65,9 @@ class ThreadTable {
     // Make ended slots whose samples are no longer in the ring available again.
     void recycle();
 
-    // Never sample this (our own) thread, until include_all().
+    // Never sample this (our own) thread, until include().
     void exclude(pid_t tid);
-    void include_all();
+    void include(pid_t tid);
 
     ThreadSlot *slots() { return slots_; }
     // All slots ever used lie below this index.
@@ -100,6 +102,8 @@ class ThreadTable {
     uint64_t without_timer_ = 0;
     uint64_t seen_ = 0;
 };
+
+inline pid_t own_tid() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
 // Draw from [0, 1). xorshift64*, Vigna 2016; state must not be 0. Async-signal-safe.
 double draw(uint64_t *state);

@@ -54,8 +54,7 @@ void *ticker_main(void *data) {
     prctl(PR_SET_NAME, "whet-ticker");
     prctl(PR_SET_TIMERSLACK, 1UL);
     ThreadTable &table = ThreadTable::instance();
-    s.ticker_tid.store(own_tid());
-    table.exclude(own_tid());
+    s.ticker.begin();
     const int64_t cpu_before_ns = s.ticker_cpu_ns.load();
     uint64_t random = static_cast<uint64_t>(clock_ns(CLOCK_MONOTONIC)) | 1;
     int64_t before = clock_ns(CLOCK_MONOTONIC), due = before;

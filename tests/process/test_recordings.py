@@ -67,7 +67,7 @@ def test_recording_holds_profile_report_and_metadata(tmp_path: Path) -> None:
     assert facts["partial"] is False
     assert facts["program"]["command"][1:] == ["-c", BUSY, "x"]
     assert facts["program"]["exit_status"] == 0
-    assert facts["program"]["wall_ns"] >= facts["cpu"]["recorded_ns"] > 0
+    assert facts["program"]["wall_ns"] >= facts["session"]["recorded_ns"] > 0
     assert facts["cpu"]["rate_hz"] == 1000
     assert (
         facts["cpu"]["statistics"]["samples"] == len(profile(rec).samples)
@@ -210,8 +210,8 @@ def test_deadly_signal_is_passed_on_after_a_last_save(name: str, tmp_path: Path)
     assert process.returncode == -number
     facts = meta(rec)
     assert facts["program"]["signal"] == number
-    assert facts["cpu"]["saves"] >= 1
-    assert facts["cpu"]["recorded_ns"] > 0.3 * facts["program"]["wall_ns"] - 1e9
+    assert facts["session"]["saves"] >= 1
+    assert facts["session"]["recorded_ns"] > 0.3 * facts["program"]["wall_ns"] - 1e9
     assert (rec / "cpu.pb.gz").exists()
 
 
@@ -309,9 +309,9 @@ def test_duration_ends_the_recording_and_not_the_program(tmp_path: Path) -> None
     assert done.out == b"done\n"
     facts = meta(rec)
     assert facts["partial"] is False
-    assert facts["cpu"]["ended"] == "duration"
-    assert facts["cpu"]["duration_limit_s"] == 0.3
-    assert 0.3e9 <= facts["cpu"]["recorded_ns"] < 1e9
+    assert facts["session"]["ended"] == "duration"
+    assert facts["session"]["duration_limit_s"] == 0.3
+    assert 0.3e9 <= facts["session"]["recorded_ns"] < 1e9
     assert "early" in function_names(rec)
     assert "late" not in function_names(rec)
 
@@ -382,5 +382,5 @@ def test_files_of_the_session_are_never_seen_half_written(tmp_path: Path) -> Non
         until(lambda: not (rec / ".checkpoint").exists())
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=WAIT_S)
-    assert meta(rec)["cpu"]["saves"] >= 21
+    assert meta(rec)["session"]["saves"] >= 21
     assert not list(rec.glob("*.tmp"))

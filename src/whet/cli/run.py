@@ -10,6 +10,7 @@ import os
 from contextlib import suppress
 
 from whet.cli.streams import Streams
+from whet.collect.settings import Settings
 from whet.driver.run import Outcome, add_summary, execute, load_profile, plan, write_meta, write_report
 from whet.driver.supervise import die_by
 from whet.errors import UsageError, WhetError
@@ -69,12 +70,8 @@ def main(argv: list[str], streams: Streams) -> int:
     if "help" in options.flags:
         streams.write(HELP)
         return 0
-    planned = plan(
-        options.target,
-        directory=options.output,
-        rate_hz=options.rate_hz,
-        duration_s=options.duration_s,
-    )
+    settings = Settings(rate_hz=options.rate_hz, duration_s=options.duration_s)
+    planned = plan(options.target, settings=settings, directory=options.output)
     outcome = execute(planned)
     # The recording is complete by now; whatever happens to the talk, the program's status counts.
     with suppress(KeyboardInterrupt, BrokenPipeError):
@@ -186,8 +183,7 @@ def _closing_lines(outcome: Outcome, report: str | None) -> list[str]:
 
 
 def _what_there_is(outcome: Outcome) -> str:
-    facts = outcome.meta["cpu"]
-    assert isinstance(facts, dict)
-    if not outcome.has_profile:
+    session = outcome.meta["session"]
+    if not outcome.has_profile or not isinstance(session, dict):
         return "there is no profile"
-    return f"the recording holds its first {facts.get('recorded_ns', 0) / 1e9:.1f} s"
+    return f"the recording holds its first {session['recorded_ns'] / 1e9:.1f} s"

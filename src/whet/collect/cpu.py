@@ -8,6 +8,7 @@ reports; what it gives is a profile.proto with the value types `samples/count` a
 import zlib
 
 from whet.collect.probe import load_probe
+from whet.collect.recording import CPU
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
@@ -41,6 +42,8 @@ class CpuCollector:
         rate_hz: samples per second of CPU time of each thread, 1 to 10,000.
     """
 
+    name = "cpu"
+
     def __init__(self, *, rate_hz: float = DEFAULT_RATE_HZ) -> None:
         if not 1 <= rate_hz <= MAX_RATE_HZ:
             raise UsageError(f"the rate must lie between 1 and {MAX_RATE_HZ} Hz, not {rate_hz:g}")
@@ -64,20 +67,14 @@ class CpuCollector:
         if self._mine and self._probe.sampler_running():
             self._probe.sampler_stop()
 
-    def pause_threads(self) -> None:
-        """End the collector's own threads until `resume_threads`; samples are taken all the same."""
-        if self._mine:
-            self._probe.sampler_pause_threads()
-
-    def resume_threads(self) -> None:
-        """Start the collector's own threads again."""
-        if self._mine:
-            self._probe.sampler_resume_threads()
-
     def statistics(self) -> dict[str, float]:
         """Return counters by name; names that end in _ns are nanoseconds."""
         statistics: dict[str, float] = self._probe.sampler_statistics()
         return statistics
+
+    def facts(self) -> dict[str, object]:
+        """Return what the recording's metadata say of this collector."""
+        return {"rate_hz": self.rate_hz, "statistics": self.statistics()}
 
     def comments(self) -> list[str]:
         """Return what a reader of the profile should know about how it was made."""
@@ -95,8 +92,8 @@ class CpuCollector:
         lines += [f"whet: {name}={s[name]:.0f} ({text})" for name, text in _DOUBTS.items() if s[name]]
         return lines
 
-    def snapshot(self, comments: "Sequence[str]" = ()) -> bytes:
-        """Return all samples so far as a gzip-compressed profile.proto.
+    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return all samples so far as a gzip-compressed profile.proto, by its file's name.
 
         May be called while sampling and after stop(). `comments` are put before the
         collector's own.
@@ -104,4 +101,4 @@ class CpuCollector:
         data = self._probe.sampler_profile([*comments, *self.comments()])
         # A gzip container without a file name and time: equal profiles are equal bytes.
         packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-        return packer.compress(data) + packer.flush()
+        return {CPU: packer.compress(data) + packer.flush()}

@@ -10,6 +10,7 @@ import os
 import sys
 
 from whet.collect.recording import SESSION, describe_interpreter, encode_json, write_atomically
+from whet.collect.settings import Settings
 from whet.errors import CollectError, WhetError
 
 __all__ = ["BOOTSTRAP", "REFUSED_STATUS", "begin", "blocked_by", "environment"]
@@ -22,19 +23,14 @@ BOOTSTRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap"
 REFUSED_STATUS = 2
 
 _DIRECTORY = "WHET_RUN_DIRECTORY"
-_RATE = "WHET_RUN_RATE"
-_DURATION = "WHET_RUN_DURATION"
+_SETTINGS = "WHET_RUN_SETTINGS"
 _PATH = "PYTHONPATH"
 _ORIGINAL_PATH = "WHET_RUN_PYTHONPATH"
 
 
-def environment(
-    environ: "Mapping[str, str]", directory: str, *, rate_hz: int, duration_s: float | None
-) -> "dict[str, str]":
+def environment(environ: "Mapping[str, str]", directory: str, settings: Settings) -> "dict[str, str]":
     """Return `environ` with what makes a Python program record itself into `directory`."""
-    result = {**environ, _DIRECTORY: directory, _RATE: str(rate_hz)}
-    if duration_s is not None:
-        result[_DURATION] = repr(duration_s)
+    result = {**environ, _DIRECTORY: directory, _SETTINGS: settings.to_text()}
     original = environ.get(_PATH)
     if original is not None:
         result[_ORIGINAL_PATH] = original
@@ -60,8 +56,7 @@ def begin() -> None:
     not run for an hour to be told then that nothing was recorded.
     """
     directory = os.environ.pop(_DIRECTORY, None)
-    rate_hz = os.environ.pop(_RATE, "0")
-    duration_s = os.environ.pop(_DURATION, None)
+    settings = os.environ.pop(_SETTINGS, "")
     original = os.environ.pop(_ORIGINAL_PATH, None)
     if directory is None:
         return  # somebody put bootstrap/ on the path for reasons of their own
@@ -70,12 +65,12 @@ def begin() -> None:
     else:
         os.environ[_PATH] = original
     try:
-        _start(directory, int(rate_hz), float(duration_s) if duration_s else None)
+        _start(directory, Settings.from_text(settings))
     except WhetError as error:
         _refuse(directory, error)
 
 
-def _start(directory: str, rate_hz: int, duration_s: float | None) -> None:
+def _start(directory: str, settings: Settings) -> None:
     from whet.collect.session import Session
 
     path = os.path.join(directory, SESSION)
@@ -87,9 +82,9 @@ def _start(directory: str, rate_hz: int, duration_s: float | None) -> None:
 
     if sys.platform != "linux":
         raise CollectError(f"collecting works on Linux only, this is {sys.platform}")
-    session = Session(directory, rate_hz=rate_hz, duration_s=duration_s, publish=publish)
+    session = Session(directory, settings=settings, publish=publish)
     session.start(watch_exits=True)
-    publish({**session.facts(), "statistics": {}})
+    publish(session.facts())
 
 
 def _refuse(directory: str, error: WhetError) -> None:

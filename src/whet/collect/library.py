@@ -22,6 +22,7 @@ from whet.collect.recording import (
     write_atomically,
 )
 from whet.collect.session import Session
+from whet.collect.settings import Settings
 from whet.errors import CollectError, SourceError
 
 __all__ = ["profile", "start", "stop"]
@@ -173,7 +174,7 @@ class _Recording:
         self.directory = directory
         self.pid = os.getpid()
         self._report = report
-        self._session = Session(directory, rate_hz=rate_hz, publish=self._publish)
+        self._session = Session(directory, settings=Settings(rate_hz=rate_hz), publish=self._publish)
 
     def start(self) -> None:
         made = claim(self.directory)
@@ -195,7 +196,7 @@ class _Recording:
             self._publish(self._session.facts())
 
     def _publish(self, facts: "dict[str, object]") -> None:
-        over = facts["ended"] is not None
+        over = self._session.ended is not None
         cpu = os.times()
         meta = metadata(
             self.directory,

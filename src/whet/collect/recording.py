@@ -129,14 +129,14 @@ def metadata(
         program: what ran and how it ended.
         facts: of the session.
     """
-    apart = ("python", "pid")
     return {
         **_header(partial_reason),
         "made_by": made_by,
         "program": dict(program),
         "python": facts.get("python"),
         "host": describe_host(),
-        "cpu": {key: value for key, value in facts.items() if key not in apart},
+        "session": None,
+        **{key: value for key, value in facts.items() if key not in ("python", "pid")},
         "summary": None,
         "files": file_sizes(directory),
     }

@@ -14,9 +14,10 @@ import os
 import sys
 import time
 
-from whet.collect.cpu import CpuCollector
 from whet.collect.exits import ExitHooks, ForkHooks
-from whet.collect.recording import CPU, REQUEST, explain, write_atomically
+from whet.collect.probe import load_probe
+from whet.collect.recording import REQUEST, explain, write_atomically
+from whet.collect.settings import Settings, make_collectors
 from whet.collect.ticker import Ticker
 from whet.errors import CollectError
 
@@ -25,6 +26,8 @@ __all__ = ["Session", "active"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from whet.collect.settings import Collector
 
 # Seconds after the start at which the recording is saved; then every LATER_SAVES_S.
 FIRST_SAVES_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
@@ -49,8 +52,7 @@ class Session:
 
     Args:
         directory: absolute path of a claimed recording.
-        rate_hz: samples per second of CPU time, 1 to 10,000.
-        duration_s: record only that long; None is without limit.
+        settings: what to collect, how, and for how long.
         publish: called with the facts after every save.
     """
 
@@ -58,13 +60,12 @@ class Session:
         self,
         directory: str,
         *,
-        rate_hz: int,
-        duration_s: float | None = None,
+        settings: Settings,
         publish: "Callable[[dict[str, object]], None]",
     ) -> None:
         self.directory = directory
-        self._rate_hz = rate_hz
-        self._duration_s = duration_s
+        self._settings = settings
+        self._collectors: list[Collector] = []
         self._publish = publish
         self._lock = _thread.RLock()
         self._ticker = Ticker(self._tick)
@@ -94,8 +95,7 @@ class Session:
                 "this process is being recorded already",
                 hint="stop the other recording first; under `whet run` the whole program is recorded",
             )
-        self._collector = CpuCollector(rate_hz=self._rate_hz)
-        self._collector.start()
+        self._start_collectors()
         _active = self
         self._start_ns = time.monotonic_ns()
         # Registered before the program can register anything, so it runs after everything.
@@ -113,7 +113,7 @@ class Session:
         with self._lock:
             if self._ended is not None:
                 return
-            self._collector.stop()
+            self._stop_collectors()
             self._save(ended)
             self._hooks.restore()
             self._fork_hooks.restore()
@@ -132,14 +132,19 @@ class Session:
         """Have no thread of ours until as many calls of `resume`."""
         self._pauses += 1
         self._ticker.stop()
-        self._collector.pause_threads()
+        load_probe().pause_threads()
 
     def resume(self) -> None:
         """Go on after `pause`."""
         self._pauses -= 1
         if self._pauses <= 0 and self._ended is None:
-            self._collector.resume_threads()
+            load_probe().resume_threads()
             self._ticker.start()
+
+    @property
+    def ended(self) -> str | None:
+        """What ended the recording, or None while it goes on."""
+        return self._ended
 
     @property
     def trouble(self) -> str | None:
@@ -147,17 +152,29 @@ class Session:
         return self._trouble
 
     def facts(self) -> "dict[str, object]":
-        """Return what is known about the recording at its last save."""
-        return {
+        """Return what is known about the recording at its last save, by key of meta.json."""
+        session = {
             "ended": self._ended,
             "trouble": self._trouble,
-            "rate_hz": self._rate_hz,
-            "duration_limit_s": self._duration_s,
+            "duration_limit_s": self._settings.duration_s,
             "recorded_ns": self._recorded_ns,
             "saves": self._saves,
             "saving_ns": self._saving_ns,
-            "statistics": dict(self._collector.statistics()),
         }
+        return {"session": session, **{c.name: c.facts() for c in self._collectors}}
+
+    def _start_collectors(self) -> None:
+        for collector in make_collectors(self._settings):
+            try:
+                collector.start()
+            except CollectError:
+                self._stop_collectors()
+                raise
+            self._collectors.append(collector)
+
+    def _stop_collectors(self) -> None:
+        for collector in reversed(self._collectors):
+            collector.stop()
 
     def _at_exit(self) -> None:
         # A second Ctrl-C must not cost the recording, and nothing can be done with it here.
@@ -177,8 +194,8 @@ class Session:
     def _tick(self) -> float | None:
         elapsed_s = (time.monotonic_ns() - self._start_ns) / 1e9
         left_s = TICK_S
-        if self._duration_s is not None:
-            left_s = self._duration_s - elapsed_s
+        if self._settings.duration_s is not None:
+            left_s = self._settings.duration_s - elapsed_s
             if left_s <= 0:
                 self.finish("duration")
                 return None
@@ -204,18 +221,22 @@ class Session:
         if self._ended is None:
             self._recorded_ns = begin_ns - self._start_ns
         self._ended = ended
-        try:
-            data = self._collector.snapshot(_comments())
-            write_atomically(os.path.join(self.directory, CPU), data)
-            self._trouble = None
-        except OSError as error:
-            self._trouble = f"{CPU}: {explain(error)}"
+        self._trouble = None
+        for collector in self._collectors:
+            for name, data in collector.snapshots(_comments()).items():
+                self._write(name, data)
         self._saves += 1
         self._saving_ns += time.monotonic_ns() - begin_ns
         try:
             self._publish(self.facts())
         except OSError as error:
             self._trouble = explain(error)
+
+    def _write(self, name: str, data: bytes) -> None:
+        try:
+            write_atomically(os.path.join(self.directory, name), data)
+        except OSError as error:
+            self._trouble = f"{name}: {explain(error)}"
 
 
 def _comments() -> "list[str]":

@@ -34,6 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from whet.collect.settings import Settings
     from whet.driver.summary import Summary
     from whet.model.profile import Profile
 
@@ -57,12 +58,11 @@ _POLL_S = 0.005
 class Plan:
     """A run that can start: the command, its environment and a claimed directory."""
 
-    def __init__(self, command: list[str], directory: str, *, made: bool, rate_hz: int) -> None:
+    def __init__(self, command: list[str], directory: str, settings: Settings, *, made: bool) -> None:
         self.command = command
         self.directory = directory
+        self.settings = settings
         self.made = made
-        self.rate_hz = rate_hz
-        self.duration_s: float | None = None
         self.cwd = os.getcwd()
 
 
@@ -90,17 +90,15 @@ class Outcome:
 def plan(
     target: Sequence[str],
     *,
+    settings: Settings,
     directory: str | None = None,
-    rate_hz: int = 100,
-    duration_s: float | None = None,
 ) -> Plan:
     """Check everything that a run needs and claim its directory.
 
     Args:
         target: what follows `python` on a command line: SCRIPT, -m MODULE or -c CODE, arguments.
+        settings: what to collect.
         directory: where to record; None makes a new directory with the program's name in it.
-        rate_hz: samples per second of CPU time.
-        duration_s: record only that long.
 
     Raises:
         CollectError: this interpreter's flags keep the collector out.
@@ -120,9 +118,7 @@ def plan(
         raise SourceError("the current directory does not exist any more") from None
     made = claim(directory)
     command = [sys.executable, *interpreter_flags(), *target]
-    result = Plan(command, directory, made=made, rate_hz=rate_hz)
-    result.duration_s = duration_s
-    return result
+    return Plan(command, directory, settings, made=made)
 
 
 def execute(plan: Plan) -> Outcome:
@@ -132,9 +128,7 @@ def execute(plan: Plan) -> Outcome:
         CollectError: the collector refused, and the program was not run.
         SourceError: the interpreter cannot be started.
     """
-    environ = injection.environment(
-        os.environ, plan.directory, rate_hz=plan.rate_hz, duration_s=plan.duration_s
-    )
+    environ = injection.environment(os.environ, plan.directory, plan.settings)
     try:
         ending = supervise(plan.command, environ, save=_saver(plan.directory))
     except SourceError:
@@ -274,11 +268,12 @@ def _meta(plan: Plan, ending: Ending, facts: Mapping[str, object]) -> dict[str, 
 
 
 def _why_partial(ending: Ending, facts: Mapping[str, object]) -> str | None:
-    if not facts:
+    session = facts.get("session")
+    if not isinstance(session, dict):
         return "the collector did not start in the program"
-    if facts.get("trouble"):
-        return f"the program could not save: {facts['trouble']}"
-    ended = facts.get("ended")
+    if session["trouble"]:
+        return f"the program could not save: {session['trouble']}"
+    ended = session["ended"]
     if ended in ("execv", "execve"):
         return "the program became another one by exec"
     if ended is not None:

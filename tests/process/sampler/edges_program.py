@@ -77,6 +77,6 @@ collector.start()
 drive(SECONDS)
 collector.stop()
 with open(OUT, "wb") as file:
-    file.write(collector.snapshot())
+    file.write(collector.snapshots()["cpu.pb.gz"])
 with open(EDGES, "w", encoding="utf-8") as file:
     json.dump({"edges": sorted(edges), "made": sorted(made)}, file)

@@ -36,7 +36,7 @@ def record(work, rate_hz=1000):
     collector.start()
     work()
     collector.stop()
-    profile = decode(collector.snapshot())
+    profile = decode(collector.snapshots()["cpu.pb.gz"])
     names = profile.strings.texts()
     leaves = {}
     deepest = 0

@@ -90,7 +90,7 @@ def main():
             thread.join()
     collector.stop()
     with open(OUT, "wb") as file:
-        file.write(collector.snapshot())
+        file.write(collector.snapshots()["cpu.pb.gz"])
     print(json.dumps(sum(spents, Counter())))
 
 
