@@ -26,6 +26,7 @@ const struct whet_layout *whet_layout_get(const char **reason) {
 #include "internal/pycore_context.h"
 #include "internal/pycore_frame.h"
 #include "internal/pycore_hamt.h"
+#include "internal/pycore_interp.h"
 #include "internal/pycore_runtime.h"
 #if PY_VERSION_HEX >= 0x030d0000
 #include "internal/pycore_tstate.h"
@@ -99,6 +100,11 @@ static const struct whet_layout LAYOUT = {
     .bitmap_bits = offsetof(struct bitmap_node, bits),
     .bitmap_array = offsetof(struct bitmap_node, array),
     .array_children = offsetof(struct array_node, children),
+    .gc_long_lived_total = offsetof(PyInterpreterState, gc.long_lived_total),
+    .gc_long_lived_pending = offsetof(PyInterpreterState, gc.long_lived_pending),
+#if PY_VERSION_HEX >= 0x030e0000
+    .gc_heap_size = offsetof(PyInterpreterState, gc.heap_size),
+#endif
 };
 
 const struct whet_layout *whet_layout_get(const char **reason) {

@@ -44,6 +44,10 @@ struct whet_layout {
     size_t bitmap_bits;
     size_t bitmap_array;
     size_t array_children;
+    /* The collector's state, from the start of PyInterpreterState */
+    size_t gc_long_lived_total;
+    size_t gc_long_lived_pending;
+    size_t gc_heap_size; /* 0 where there is none */
 };
 
 /* Return the layout, or NULL with a reason when this interpreter is not one whet knows. */

@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "probe/bench_timer.hpp"
+#include "probe/gc_hook.hpp"
 #include "probe/labels.hpp"
 #include "probe/sampler.hpp"
 #include "probe/service.hpp"
@@ -62,6 +63,13 @@ NB_MODULE(_probe, m) {
         },
         nb::arg("comments"), "All samples so far as profile.proto bytes.");
     m.def("sampler_statistics", &sampler_statistics, "Counters by name; times in ns.");
+    m.def("gc_start", &gc_start, "Start recording collections; '' or the reason why not.");
+    m.def("gc_stop", &gc_stop);
+    m.def("gc_running", &gc_running);
+    m.def("gc_forget", &gc_forget, "In a forked child: forget the parent's recording.");
+    m.def("gc_print_lines", &gc_print_lines, "Write each collection to stderr; '' or the reason why not.");
+    m.def("gc_statistics", &gc_statistics, "Counters by name; times in ns.");
+    m.def("gc_lines", &gc_lines, nb::arg("names"), "The recorded collections as text.");
     if (!labels_register(m.ptr()) || !bench_timer_register(m.ptr()))
         throw nb::python_error();
 }

@@ -38,3 +38,18 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _asks_for_gc_lines() -> bool:
+    try:
+        # Loading `os` would be half of our own start-up.
+        from posix import environ
+    except ImportError:
+        return False
+    return environ.get(b"WHET_GCTRACE", b"0") not in (b"", b"0")
+
+
+if _asks_for_gc_lines():
+    from whet.collect.gc import print_as_asked
+
+    print_as_asked()
