@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("whet.cli.run", "run a program, record it and show its biggest boxes"),
     "prof": ("whet.cli.prof", "analyze profiles (every report of `go tool pprof`)"),
     "bench": ("whet.cli.bench", "run benchmarks and print results that can be believed"),
+    "gc": ("whet.cli.gc", "measure what settings of the garbage collector gain and cost"),
     "lock": ("whet.cli.lock", "run one measurement at a time on this machine"),
     "stat": ("whet.cli.stat", "compare benchmark results (all that `benchstat` does)"),
 }

@@ -23,6 +23,8 @@ GC = "gc.txt"
 class GcCollector:
     """Records the garbage collections of this process; at most one runs at a time."""
 
+    name = "gc"
+
     def __init__(self) -> None:
         self._probe = load_probe()
         self._mine = False
@@ -45,16 +47,14 @@ class GcCollector:
         if self._mine:
             self._probe.gc_stop()
 
-    def pause_threads(self) -> None:
-        """Do nothing: this collector has no threads."""
-
-    def resume_threads(self) -> None:
-        """Do nothing: this collector has no threads."""
-
     def statistics(self) -> dict[str, float]:
         """Return counters by name; names that end in _ns are nanoseconds."""
         statistics: dict[str, float] = self._probe.gc_statistics()
         return statistics
+
+    def facts(self) -> "dict[str, object]":
+        """Return what meta.json says of this collector."""
+        return {"statistics": self.statistics()}
 
     def comments(self) -> list[str]:
         """Return the totals, and what recording them cost."""

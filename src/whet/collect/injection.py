@@ -13,7 +13,16 @@ from whet.collect.recording import SESSION, describe_interpreter, encode_json, w
 from whet.collect.settings import Settings
 from whet.errors import CollectError, WhetError
 
-__all__ = ["BOOTSTRAP", "REFUSED_STATUS", "begin", "blocked_by", "environment"]
+__all__ = [
+    "BOOTSTRAP",
+    "GC_REPORT",
+    "GC_SETTING",
+    "REFUSED_STATUS",
+    "begin",
+    "blocked_by",
+    "bootstrapped",
+    "environment",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +33,21 @@ REFUSED_STATUS = 2
 
 _DIRECTORY = "WHET_RUN_DIRECTORY"
 _SETTINGS = "WHET_RUN_SETTINGS"
+# Set by who measures a program under a setting of the garbage collector, see gc_setting.py.
+GC_SETTING = "WHET_GC_SETTING"
+GC_REPORT = "WHET_GC_REPORT"
 _PATH = "PYTHONPATH"
 _ORIGINAL_PATH = "WHET_RUN_PYTHONPATH"
 
 
 def environment(environ: "Mapping[str, str]", directory: str, settings: Settings) -> "dict[str, str]":
     """Return `environ` with what makes a Python program record itself into `directory`."""
-    result = {**environ, _DIRECTORY: directory, _SETTINGS: settings.to_text()}
+    return {**bootstrapped(environ), _DIRECTORY: directory, _SETTINGS: settings.to_text()}
+
+
+def bootstrapped(environ: "Mapping[str, str]") -> "dict[str, str]":
+    """Return `environ` with what makes a Python program call `begin` at its start."""
+    result = dict(environ)
     original = environ.get(_PATH)
     if original is not None:
         result[_ORIGINAL_PATH] = original
@@ -58,12 +75,18 @@ def begin() -> None:
     directory = os.environ.pop(_DIRECTORY, None)
     settings = os.environ.pop(_SETTINGS, "")
     original = os.environ.pop(_ORIGINAL_PATH, None)
-    if directory is None:
-        return  # somebody put bootstrap/ on the path for reasons of their own
+    gc_setting = os.environ.pop(GC_SETTING, None)
+    gc_report = os.environ.pop(GC_REPORT, None)
+    if directory is None and gc_setting is None:
+        return None  # somebody put bootstrap/ on the path for reasons of their own
     if original is None:
         os.environ.pop(_PATH, None)
     else:
         os.environ[_PATH] = original
+    if directory is None:
+        from whet.collect.gc_setting import begin as begin_gc_setting
+
+        return begin_gc_setting(gc_setting or "", gc_report)
     try:
         _start(directory, Settings.from_text(settings))
     except WhetError as error:

@@ -17,7 +17,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["ALPHA", "Decision", "decide", "log_e_value", "median_interval"]
+__all__ = ["ALPHA", "DIFFERENT", "OPEN", "SAME", "Decision", "decide", "log_e_value", "median_interval"]
 
 ALPHA = 0.05
 DIFFERENT, SAME, OPEN = "different", "same", "cannot tell"
