@@ -81,6 +81,10 @@ double draw(uint64_t *state) {
     return static_cast<double>((x * 0x2545F4914F6CDD1DULL) >> 11) * 0x1p-53;
 }
 
+double draw_interval_ns(int64_t period_ns, uint64_t *state) {
+    return static_cast<double>(period_ns) * (0.5 + draw(state));
+}
+
 ThreadTable &ThreadTable::instance() {
     static auto *table = new ThreadTable;
     return *table;
@@ -191,10 +195,9 @@ ThreadSlot *ThreadTable::enter(pid_t tid) {
 void ThreadTable::arm(ThreadSlot *slot) {
     if (!slot->has_timer)
         return;
-    double jitter = 0.75 + 0.5 * draw(&slot->random);
     // With a ticker the timer only has to catch threads that run too little to be ticked.
     int64_t mean = plan_.ticker ? std::max(plan_.period_ns, 2 * plan_.tick_ns) : plan_.period_ns;
-    auto wait = static_cast<int64_t>(jitter * static_cast<double>(mean)) - plan_.tick_ns / 2;
+    auto wait = static_cast<int64_t>(draw_interval_ns(mean, &slot->random)) - plan_.tick_ns / 2;
     wait = std::max<int64_t>(wait, 1000);
     itimerspec when{};
     when.it_value = {wait / 1000000000, wait % 1000000000};

@@ -108,4 +108,11 @@ inline pid_t own_tid() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 // Draw from [0, 1). xorshift64*, Vigna 2016; state must not be 0. Async-signal-safe.
 double draw(uint64_t *state);
 
+// Draw the time to the next sample: uniform between half and one and a half periods. Over a width of
+// one whole period the phase of any program that repeats itself n times a period is forgotten
+// completely after one draw (sinc(n) = 0), so samples of such a program are independent, as the
+// intervals of the analysis take them to be; a narrower jitter locks step with it and multiplies
+// their variance, a wider one spreads the weights of samples. Async-signal-safe.
+double draw_interval_ns(int64_t period_ns, uint64_t *state);
+
 } // namespace whet::probe

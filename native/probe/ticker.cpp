@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "probe/session.hpp"
 #include "probe/threads.hpp"
@@ -23,8 +27,30 @@ void send_tick(const TimerPlan &plan, ThreadSlot &slot) {
     syscall(SYS_rt_tgsigqueueinfo, getpid(), slot.tid, plan.signal, &info);
 }
 
-// Signal the threads that have been running since the last tick. A thread that is blocked is
-// left alone: a sample taken while it waits would blame the wait for the work before it.
+// Does the kernel say that the thread is ready to run (state R)?
+bool ready(pid_t tid) {
+    char path[48], line[128];
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", static_cast<int>(tid));
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    ssize_t size = read(file, line, sizeof line - 1);
+    close(file);
+    line[std::max<ssize_t>(size, 0)] = '\0';
+    // "tid (name) state ...": the name may hold anything, numbers follow the state.
+    const char *after = std::strrchr(line, ')');
+    return after && after[1] == ' ' && after[2] == 'R';
+}
+
+// Is the thread running, or kept from running by others only? A clock that goes on says so for next
+// to nothing; where it stands still, on a busy machine, the kernel is asked.
+bool working(const ThreadSlot &slot, int64_t cpu_ns) {
+    return clock_ns(slot.clock) > cpu_ns || ready(slot.tid);
+}
+
+// Signal the threads that have been running since the last tick. A thread that is blocked now is
+// left alone, however much it did before: a sample taken while it waits would blame the wait for
+// that work, and where the ticker itself is kept waiting this would be most of the samples.
 void tick(ThreadTable &table, int64_t elapsed_ns, uint64_t round) {
     for (size_t i = 0; i < table.high_water(); ++i) {
         ThreadSlot &slot = table.slots()[i];
@@ -41,7 +67,7 @@ void tick(ThreadTable &table, int64_t elapsed_ns, uint64_t round) {
         } else {
             bool was_idle = slot.idle_ticks > 64;
             slot.idle_ticks = 0;
-            if (!was_idle && used * 2 >= elapsed_ns)
+            if (!was_idle && used * 2 >= elapsed_ns && working(slot, cpu))
                 send_tick(table.plan(), slot);
         }
     }
@@ -59,8 +85,7 @@ void *ticker_main(void *data) {
     uint64_t random = static_cast<uint64_t>(clock_ns(CLOCK_MONOTONIC)) | 1;
     int64_t before = clock_ns(CLOCK_MONOTONIC), due = before;
     for (uint64_t round = 0; !s.stopping.load(std::memory_order_acquire); ++round) {
-        double jitter = 0.75 + 0.5 * draw(&random);
-        due += static_cast<int64_t>(jitter * static_cast<double>(table.plan().period_ns));
+        due += static_cast<int64_t>(draw_interval_ns(table.plan().period_ns, &random));
         timespec until{due / SECOND, due % SECOND};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
         int64_t now = clock_ns(CLOCK_MONOTONIC);

@@ -1,12 +1,20 @@
-"""Three times as much work in one greenlet as in another, switching all the time; gevent's patches are in."""
+"""Three times as much work in one greenlet as in another, switching all the time; gevent's patches are in.
+
+Where an argument names a file, it gets the CPU time of either kind of work, ns, as JSON.
+"""
 
 from gevent import monkey
 
 monkey.patch_all()
 
+import json  # noqa: E402
+import sys  # noqa: E402
 import threading  # noqa: E402
+import time  # noqa: E402
 
 import gevent  # noqa: E402
+
+spent_ns = {"often": 0, "seldom": 0}
 
 
 def burn():
@@ -15,13 +23,17 @@ def burn():
 
 def often():
     for _ in range(300):
+        before_ns = time.thread_time_ns()
         burn()
+        spent_ns["often"] += time.thread_time_ns() - before_ns
         gevent.sleep(0)
 
 
 def seldom():
     for _ in range(100):
+        before_ns = time.thread_time_ns()
         burn()
+        spent_ns["seldom"] += time.thread_time_ns() - before_ns
         gevent.sleep(0)
 
 
@@ -39,3 +51,6 @@ thread.start()
 thread.join()
 gevent.get_hub().threadpool.apply(burn)
 print("done", all(greenlet.successful() for greenlet in greenlets))
+if len(sys.argv) > 1:
+    with open(sys.argv[1], "w") as file:
+        json.dump(spent_ns, file)

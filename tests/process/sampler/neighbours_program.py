@@ -34,8 +34,11 @@ def thread_count():
 def record(work, rate_hz=1000):
     collector = CpuCollector(rate_hz=rate_hz)
     collector.start()
+    before_ns = time.process_time_ns()
     work()
+    spent_ns = time.process_time_ns() - before_ns
     collector.stop()
+    statistics = collector.statistics()
     profile = decode(collector.snapshots()["cpu.pb.gz"])
     names = profile.strings.texts()
     leaves = {}
@@ -49,7 +52,9 @@ def record(work, rate_hz=1000):
             name = names[profile.functions.name[profile.locations.line_function[line]]]
             leaves[name] = leaves.get(name, 0) + int(samples.values[row, 1])
     return {
-        "statistics": collector.statistics(),
+        "statistics": statistics,
+        # CPU time of the program by its own clock: without that of the collector's threads and handler.
+        "spent_ns": spent_ns - statistics["service_ns"] - statistics["handler_ns"],
         "ends": leaves,
         "deepest": deepest,
         "comments": profile.comment_texts(),
@@ -88,6 +93,27 @@ def fault_handler():
         spin(0.1)
 
     return record(work)
+
+
+def works_and_waits():
+    """A thread that blocks as often as it is sampled."""
+    waiting = []
+
+    def compute():
+        for _ in range(60_000):
+            pass
+
+    def wait():
+        before_ns = time.thread_time_ns()
+        time.sleep(0.001)
+        waiting.append(time.thread_time_ns() - before_ns)
+
+    def work():
+        for _ in range(400):
+            compute()
+            wait()
+
+    return {**record(work), "waiting_ns": sum(waiting)}
 
 
 def deep():
@@ -201,16 +227,20 @@ def twice():
 def dying_code():
     """Functions that are gone before their samples are read, at addresses that are used again."""
 
+    inside = []
+
     def work():
         end = time.thread_time() + 1.0
         i = 0
         while time.thread_time() < end:
             names = {}
             exec(f"def generated_{i % 50}():\n  return sum(range(20000))\n", names)
+            before_ns = time.thread_time_ns()
             names[f"generated_{i % 50}"]()
+            inside.append(time.thread_time_ns() - before_ns)
             i += 1
 
-    return record(work, rate_hz=4000)
+    return {**record(work, rate_hz=4000), "generated_ns": sum(inside)}
 
 
 def subinterpreters():
@@ -243,16 +273,20 @@ def subinterpreters():
 
 def late_library():
     """A library loaded while recording makes threads of its own (OpenBLAS in NumPy)."""
+    own = []
 
     def work():
+        before_ns = time.thread_time_ns()
         import numpy as np
 
         matrix = np.ones((600, 600))
-        end = time.monotonic() + 1.0
-        while time.monotonic() < end:
+        end = time.thread_time() + 0.5
+        while time.thread_time() < end:
             matrix @ matrix
+        own.append(time.thread_time_ns() - before_ns)
 
-    return record(work)
+    result = record(work)
+    return {**result, "other_threads_ns": result["spent_ns"] - sum(own)}
 
 
 def put_back():

@@ -51,23 +51,39 @@ def cumulated(profile: Profile) -> tuple[Counter[str], int]:
     return cum, int(s.values[:, 1].sum())
 
 
+# Between two samples of a thread pass at most one and a half times the longer of 10 ms and what the kernel
+# needs to see that a timer is due; what it used after its last sample is charged to nobody, and its first
+# sample is charged up to one interval too much, so that the error of a thread lies within both.
+INTERVAL_NS = 20e6
+
+
+def assert_all_charged(result: dict[str, Any], threads: int = 1) -> None:
+    """What was sampled is what the program's own CPU clock says, whatever that was on this machine."""
+    # The errors of threads are independent and nowhere near uniform up to the bound; five standard deviations.
+    slack_ns = INTERVAL_NS * max(1.0, 5 * (threads / 12) ** 0.5)
+    sampled_ns, spent_ns = result["statistics"]["sampled_cpu_ns"], result["spent_ns"]
+    assert sampled_ns == pytest.approx(spent_ns, rel=0.05, abs=0.05 * spent_ns + slack_ns)
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_shares_are_true_within_one_point(tmp_path: Path, threads: int) -> None:
     # 5 kHz for more than 2 s of CPU time.
     out = run_program("shares_program.py", tmp_path / "p", 5000, 96 // threads, threads)
-    spent = json.loads(out)
+    truth = json.loads(out)
+    spent = truth["functions"]
     profile = decode((tmp_path / "p").read_bytes())
     cum, total = cumulated(profile)
     truth_total = spent["even"] + spent["odd"]
-    assert int(profile.samples.values[:, 0].sum()) >= 10_000
+    # A function is called for 4 ms or more: some thousand samples hit each call, and only its ends are random.
+    assert int(profile.samples.values[:, 0].sum()) >= 500 * truth_total
     for name, seconds in spent.items():
         assert cum[name] / total == pytest.approx(seconds / truth_total, abs=0.01), name
     # What the profile says was spent is what the clock says was spent.
-    assert total / 1e9 == pytest.approx(truth_total, rel=0.03)
+    assert total / 1e9 == pytest.approx(truth_total - truth["handler"], rel=0.03)
 
 
 def test_default_rate_charges_all_cpu_time_and_threads_by_name(tmp_path: Path) -> None:
-    spent = json.loads(run_program("shares_program.py", tmp_path / "p", 100, 18, 3))
+    truth = json.loads(run_program("shares_program.py", tmp_path / "p", 100, 18, 3))["threads"]
     profile = decode((tmp_path / "p").read_bytes())
     texts, labels = profile.strings.texts(), profile.samples.labels
     by_thread = defaultdict(int)
@@ -75,10 +91,8 @@ def test_default_rate_charges_all_cpu_time_and_threads_by_name(tmp_path: Path) -
         for i in range(profile.samples.label_start[row], profile.samples.label_start[row + 1]):
             if texts[labels.key[i]] == "thread":
                 by_thread[texts[labels.text[i]]] += int(profile.samples.values[row, 1])
-    _, total = cumulated(profile)
-    assert total / 1e9 == pytest.approx(spent["even"] + spent["odd"], rel=0.1)
-    for i in range(3):
-        assert by_thread[f"worker-{i}"] / total == pytest.approx(1 / 3, abs=0.06)
+    for name, seconds in truth.items():
+        assert by_thread[name] == pytest.approx(seconds * 1e9, abs=INTERVAL_NS), name
 
 
 @pytest.mark.parametrize(
@@ -107,21 +121,29 @@ def test_no_sampled_call_is_one_that_tracing_does_not_show(tmp_path: Path, secon
 def test_program_keeps_its_own_sigprof() -> None:
     result = neighbour("own_sigprof")
     assert result["seen"] > 10
-    assert result["statistics"]["samples"] > 200
+    assert_all_charged(result)
 
 
 def test_sampler_gives_way_when_the_program_takes_its_signal() -> None:
     result = neighbour("takes_signal")
     assert result["kept"]
     assert result["statistics"]["signal_changes"] == 1
-    assert result["statistics"]["samples"] > 1000
+    assert result["statistics"]["samples"] > 100
     assert [c for c in result["comments"] if "signal_changes=1" in c]
 
 
 def test_stacks_are_read_safely_while_another_owns_sigsegv() -> None:
     result = neighbour("fault_handler")
-    assert result["statistics"]["unguarded"] > 100
+    assert result["statistics"]["unguarded"] > 0.3e9 / INTERVAL_NS
     assert result["statistics"]["rejected"] <= result["statistics"]["samples"] / 100
+
+
+def test_a_wait_is_not_blamed_for_the_work_before_it() -> None:
+    result = neighbour("works_and_waits")
+    ends = {name.rpartition(".")[2]: ns for name, ns in result["ends"].items()}
+    # A twentieth of some hundred samples: a fifth more are six standard deviations.
+    assert ends.get("wait", 0) < result["waiting_ns"] + 0.2 * result["spent_ns"]
+    assert ends["compute"] > 0.5 * result["spent_ns"]
 
 
 def test_deep_stacks_are_cut_and_marked() -> None:
@@ -134,12 +156,12 @@ def test_deep_stacks_are_cut_and_marked() -> None:
 def test_two_hundred_threads_are_all_charged() -> None:
     result = neighbour("many_threads")
     assert result["statistics"]["threads"] >= 200
-    assert result["statistics"]["sampled_cpu_ns"] == pytest.approx(2e9, rel=0.2)
+    assert_all_charged(result, threads=200)
 
 
 def test_switching_threads_all_the_time_loses_nothing() -> None:
     result = neighbour("switch_interval")
-    assert result["statistics"]["sampled_cpu_ns"] == pytest.approx(0.8e9, rel=0.15)
+    assert_all_charged(result, threads=5)
 
 
 def test_generators_and_coroutines_show_their_chain() -> None:
@@ -149,26 +171,27 @@ def test_generators_and_coroutines_show_their_chain() -> None:
 def test_forked_children_are_not_measured_and_can_be() -> None:
     result = neighbour("fork_children")
     assert result["statuses"] == [0, 0]
-    assert result["statistics"]["sampled_cpu_ns"] == pytest.approx(0.2e9, rel=0.4)
+    assert_all_charged(result)
 
 
 def test_second_recording_is_refused_and_a_later_one_works() -> None:
     result = neighbour("twice")
     assert result["refused"] == "a CPU recording is running in this process already"
-    assert result["statistics"]["sampled_cpu_ns"] == pytest.approx(0.2e9, rel=0.2)
+    assert_all_charged(result)
 
 
 def test_code_that_is_gone_is_still_named() -> None:
-    ends = neighbour("dying_code")["ends"]
-    generated = {name: ns for name, ns in ends.items() if "generated_" in name}
+    result = neighbour("dying_code")
+    generated = {name: ns for name, ns in result["ends"].items() if "generated_" in name}
     assert len(generated) == 50
-    assert sum(generated.values()) > 0.6e9
+    # A call takes longer than the time between two samples.
+    assert sum(generated.values()) == pytest.approx(result["generated_ns"], rel=0.2)
     assert all(name.startswith("<string>.generated_") for name in generated)
 
 
 def test_other_interpreters_are_charged_and_harmless() -> None:
     result = neighbour("subinterpreters")
-    assert result["statistics"]["sampled_cpu_ns"] == pytest.approx(1.8e9, rel=0.2)
+    assert_all_charged(result, threads=4)
     if sys.version_info >= (3, 12):
         assert result["ends"]["[another interpreter]"] > 1e9
 
@@ -176,7 +199,9 @@ def test_other_interpreters_are_charged_and_harmless() -> None:
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core: OpenBLAS makes no threads")
 def test_threads_of_a_library_loaded_later_are_charged() -> None:
     result = neighbour("late_library")
-    assert result["ends"].get("[no Python frame]", 0) > 0.1e9
+    assert_all_charged(result, threads=1 + (os.cpu_count() or 1))
+    assert result["other_threads_ns"] > 0
+    assert result["ends"].get("[no Python frame]", 0) > 0.5 * result["other_threads_ns"]
 
 
 def test_stopping_puts_everything_back() -> None:
