@@ -9,6 +9,7 @@
 #include "probe/labels.hpp"
 #include "probe/sampler.hpp"
 #include "probe/service.hpp"
+#include "probe/stack_table.hpp"
 
 namespace nb = nanobind;
 using namespace whet::probe;
@@ -40,6 +41,14 @@ nb::object precede(nb::callable before, nb::callable function) {
     });
 }
 
+// A function that calls `function` with the arguments that `change` makes of its own.
+nb::object adapt(nb::callable change, nb::callable function) {
+    return nb::cpp_function([=](nb::args args, nb::kwargs kwargs) {
+        nb::object changed = change(*args);
+        return function(*nb::cast<nb::tuple>(changed), **kwargs);
+    });
+}
+
 } // namespace
 
 NB_MODULE(_probe, m) {
@@ -55,6 +64,9 @@ NB_MODULE(_probe, m) {
     m.def("resume_threads", &service_resume);
     m.def("surround", &surround, nb::arg("before"), nb::arg("function"), nb::arg("after"));
     m.def("precede", &precede, nb::arg("before"), nb::arg("function"));
+    m.def("adapt", &adapt, nb::arg("change"), nb::arg("function"));
+    m.def("set_process_label", &set_process_label, nb::arg("text"),
+          "The label `process` of all samples written from now on; '' is none.");
     m.def(
         "sampler_profile",
         [](const std::vector<std::string> &comments) {

@@ -96,6 +96,17 @@ StackTable::Interned StackTable::child(uint32_t node, uint32_t location) {
 
 // ---- writing ----------------------------------------------------------------------------------
 
+namespace {
+
+std::string &process_label() {
+    static auto *label = new std::string;
+    return *label;
+}
+
+} // namespace
+
+void set_process_label(const std::string &text) { process_label() = text; }
+
 ProfileWriter::ProfileWriter(const StackTable &stacks)
     : stacks_(stacks), location_row_(stacks.locations_.size(), -1),
       function_row_(stacks.functions_.size(), -1) {}
@@ -151,6 +162,7 @@ void ProfileWriter::labels(uint32_t set) {
 }
 
 void ProfileWriter::end() {
+    label("process", process_label());
     out_.samples.label_start.push_back(static_cast<int64_t>(out_.samples.labels.key.size()));
 }
 

@@ -81,6 +81,9 @@ class StackTable {
     uint32_t truncated_, rejected_, native_, foreign_;
 };
 
+// The label `process` of all samples written from now on; empty: none. With the GIL.
+void set_process_label(const std::string &text);
+
 // Writes samples over a StackTable's nodes into a Profile; only what a sample uses is written.
 class ProfileWriter {
   public:

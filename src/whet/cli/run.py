@@ -33,6 +33,7 @@ boxes. The exit status is the program's.
                       (default: a new directory whet-DATE-TIME-PROGRAM)
   --rate HZ           samples per second of CPU time, 1 to 10000 (default: 100)
   --duration SECONDS  record only the first SECONDS; the program runs on
+  --no-follow         do not record the Python programs and workers that it starts (--follow: default)
   --open              open the report in a browser
   --no-report         write no report.html
   -q, --quiet         say nothing
@@ -44,6 +45,8 @@ The recording holds cpu.pb.gz (for `whet prof` and `go tool pprof`), report.html
 MAX_RATE_HZ = 10_000
 _WITH_VALUE = {"-o": "output", "--output": "output", "--rate": "rate", "--duration": "duration"}
 _FLAGS = {
+    "--follow": "follow",
+    "--no-follow": "no_follow",
     "--open": "open",
     "--no-report": "no_report",
     "-q": "quiet",
@@ -70,7 +73,9 @@ def main(argv: list[str], streams: Streams) -> int:
     if "help" in options.flags:
         streams.write(HELP)
         return 0
-    settings = Settings(rate_hz=options.rate_hz, duration_s=options.duration_s)
+    settings = Settings(
+        rate_hz=options.rate_hz, duration_s=options.duration_s, follow="no_follow" not in options.flags
+    )
     planned = plan(options.target, settings=settings, directory=options.output)
     outcome = execute(planned)
     # The recording is complete by now; whatever happens to the talk, the program's status counts.

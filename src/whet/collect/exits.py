@@ -26,13 +26,19 @@ _HARMLESS = {
     _signal.SIGCHLD, _signal.SIGCONT, _signal.SIGURG, _signal.SIGWINCH,
     _signal.SIGSTOP, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU,
 }  # fmt: skip
+# What one process sends another to end it.
+_ENDS = {_signal.SIGTERM, _signal.SIGKILL, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGHUP}
 
 
 class ExitHooks:
-    """Call `leaving(how)` right before this process ends unseen or becomes another program."""
+    """Call `leaving(how)` right before this process ends unseen or becomes another program.
 
-    def __init__(self, leaving: "Callable[[str], None]") -> None:
+    `killing(pid)` is called right before this process kills another one.
+    """
+
+    def __init__(self, leaving: "Callable[[str], None]", killing: "Callable[[int], None]") -> None:
         self._leaving = leaving
+        self._killing = killing
         self._pid = os.getpid()
         self._originals: dict[str, Callable[..., object]] = {}
         self._replacements: dict[str, Callable[..., object]] = {}
@@ -58,8 +64,12 @@ class ExitHooks:
 
     def _watch(self, name: str) -> "Callable[..., None]":
         def watch(*args: object) -> None:
-            if name in self._replacements and os.getpid() == self._pid and _will_happen(name, args):
+            if name not in self._replacements or os.getpid() != self._pid:
+                return
+            if _will_happen(name, args):
                 self._leaving(name)
+            elif name == "kill" and _kills_another(args):
+                self._killing(args[0])  # type: ignore[arg-type]
 
         return watch
 
@@ -109,6 +119,10 @@ def _will_happen(name: str, args: "tuple[object, ...]") -> bool:
         return os.access(args[0], os.X_OK)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
+
+
+def _kills_another(args: "tuple[object, ...]") -> bool:
+    return len(args) == 2 and isinstance(args[0], int) and args[0] > 0 and args[1] in _ENDS
 
 
 def _is_deadly(number: object) -> bool:

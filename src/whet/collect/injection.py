@@ -8,6 +8,7 @@ both ends: `environment` for who starts the program, `begin` inside it.
 
 import os
 import sys
+import time
 
 from whet.collect.recording import SESSION, describe_interpreter, encode_json, write_atomically
 from whet.collect.settings import Settings
@@ -33,21 +34,35 @@ REFUSED_STATUS = 2
 
 _DIRECTORY = "WHET_RUN_DIRECTORY"
 _SETTINGS = "WHET_RUN_SETTINGS"
+_VERSION = "WHET_RUN_VERSION"
+_CHILD = "WHET_RUN_CHILD"
 # Set by who measures a program under a setting of the garbage collector, see gc_setting.py.
 GC_SETTING = "WHET_GC_SETTING"
 GC_REPORT = "WHET_GC_REPORT"
 _PATH = "PYTHONPATH"
 _ORIGINAL_PATH = "WHET_RUN_PYTHONPATH"
+_MINE = ".".join(map(str, sys.version_info[:2]))
 
 
-def environment(environ: "Mapping[str, str]", directory: str, settings: Settings) -> "dict[str, str]":
-    """Return `environ` with what makes a Python program record itself into `directory`."""
-    return {**bootstrapped(environ), _DIRECTORY: directory, _SETTINGS: settings.to_text()}
+def environment(
+    environ: "Mapping[str, str]", directory: str, settings: Settings, *, child: bool = False
+) -> "dict[str, str]":
+    """Return `environ` with what makes a Python program record itself into `directory`.
+
+    A `child` records into a directory of its own below `directory`; what somebody else put there
+    to have it recorded elsewhere is left alone.
+    """
+    if child and _DIRECTORY in environ:
+        return dict(environ)
+    result = {**bootstrapped(environ), _DIRECTORY: directory, _SETTINGS: settings.to_text()}
+    if child:
+        result[_CHILD] = "1"
+    return result
 
 
 def bootstrapped(environ: "Mapping[str, str]") -> "dict[str, str]":
     """Return `environ` with what makes a Python program call `begin` at its start."""
-    result = dict(environ)
+    result = {**environ, _VERSION: _MINE}
     original = environ.get(_PATH)
     if original is not None:
         result[_ORIGINAL_PATH] = original
@@ -70,13 +85,15 @@ def begin() -> None:
     """Take back the environment and start the session that it asked for.
 
     A session that cannot start says why in the recording and ends the process: a program must
-    not run for an hour to be told then that nothing was recorded.
+    not run for an hour to be told then that nothing was recorded. Children run on without.
     """
     directory = os.environ.pop(_DIRECTORY, None)
     settings = os.environ.pop(_SETTINGS, "")
+    child = os.environ.pop(_CHILD, None) is not None
     original = os.environ.pop(_ORIGINAL_PATH, None)
     gc_setting = os.environ.pop(GC_SETTING, None)
     gc_report = os.environ.pop(GC_REPORT, None)
+    os.environ.pop(_VERSION, None)
     if directory is None and gc_setting is None:
         return None  # somebody put bootstrap/ on the path for reasons of their own
     if original is None:
@@ -87,27 +104,64 @@ def begin() -> None:
         from whet.collect.gc_setting import begin as begin_gc_setting
 
         return begin_gc_setting(gc_setting or "", gc_report)
+    wanted = Settings.from_text(settings)
+    if child:
+        return _begin_child(directory, wanted)
     try:
-        _start(directory, Settings.from_text(settings))
+        _start(directory, directory, wanted)
     except WhetError as error:
         _refuse(directory, error)
 
 
-def _start(directory: str, settings: Settings) -> None:
+def _begin_child(root: str, settings: Settings) -> None:
+    from whet.collect.follow import claim_process
+
+    directory = claim_process(root)
+    if directory is None:
+        return
+    try:
+        _start(root, directory, settings)
+    except (WhetError, OSError) as error:
+        _note(directory, {"pid": os.getpid(), "refused": str(error)})
+
+
+def _start(root: str, directory: str, settings: Settings) -> None:
     from whet.collect.session import Session
-
-    path = os.path.join(directory, SESSION)
-    pid = os.getpid()
-
-    def publish(facts: "dict[str, object]") -> None:
-        facts = {"pid": pid, "python": describe_interpreter(), **facts}
-        write_atomically(path, encode_json(facts).encode())
 
     if sys.platform != "linux":
         raise CollectError(f"collecting works on Linux only, this is {sys.platform}")
+    path = os.path.join(directory, SESSION)
+    begin_ns = time.time_ns()
+
+    def publish(facts: "dict[str, object]") -> None:
+        facts = {**_describe_process(begin_ns), "python": describe_interpreter(), **facts}
+        write_atomically(path, encode_json(facts).encode())
+
     session = Session(directory, settings=settings, publish=publish)
+    if settings.follow:
+        session.follow(
+            root,
+            lambda environ: environment(environ, root, settings, child=True),
+            lambda: _begin_child(root, settings),
+        )
     session.start(watch_exits=True)
     publish(session.facts())
+
+
+def _describe_process(begin_ns: int) -> "dict[str, object]":
+    return {
+        "pid": os.getpid(),
+        "parent_pid": os.getppid(),
+        "command": list(sys.orig_argv),
+        "start_time_ns": begin_ns,
+    }
+
+
+def _note(directory: str, facts: "dict[str, object]") -> None:
+    try:
+        write_atomically(os.path.join(directory, SESSION), encode_json(facts).encode())
+    except OSError:
+        return
 
 
 def _refuse(directory: str, error: WhetError) -> None:

@@ -16,6 +16,9 @@ from whet.errors import SourceError
 __all__ = [
     "CPU",
     "META",
+    "NOT_FOLLOWED",
+    "PROCESSES",
+    "PROFILES",
     "REPORT",
     "REQUEST",
     "SCHEMA",
@@ -41,11 +44,17 @@ SCHEMA = "whet.recording/1"
 META = "meta.json"
 CPU = "cpu.pb.gz"
 REPORT = "report.html"
+# Profiles that a recording may have.
+PROFILES = (CPU,)
+# Below it a directory for each process, where the program started others.
+PROCESSES = "processes"
+# In it, a byte for each process that was not followed.
+NOT_FOLLOWED = ".not-followed"
 # Talk between the measured program and its supervisor; gone when the recording is finished.
 SESSION = ".session.json"
 REQUEST = ".checkpoint"
 
-_OWN_FILES = (META, CPU, REPORT, SESSION, REQUEST)
+_OWN_FILES = (META, *PROFILES, REPORT, SESSION, REQUEST)
 _SCHEMA_WITHIN_BYTES = 200
 
 
@@ -68,8 +77,7 @@ def claim(directory: str) -> bool:
                 f"{directory}: not empty and not a recording",
                 hint="name a new directory; whet replaces nothing that it did not write",
             )
-        for name in _OWN_FILES:
-            _remove(os.path.join(directory, name))
+        _remove_recording(directory)
         write_atomically(
             os.path.join(directory, META), encode_json(_header("the recording was not finished")).encode()
         )
@@ -83,8 +91,7 @@ def claim(directory: str) -> bool:
 
 def release(directory: str, *, made: bool) -> None:
     """Take back a claim: remove our files, and the directory if `claim` made it."""
-    for name in _OWN_FILES:
-        _remove(os.path.join(directory, name))
+    _remove_recording(directory)
     if made:
         try:
             os.rmdir(directory)
@@ -145,7 +152,7 @@ def metadata(
 def file_sizes(directory: str) -> "dict[str, int]":
     """Return the sizes in bytes of the files that the recording has."""
     sizes = {}
-    for name in (CPU, REPORT):
+    for name in (*PROFILES, REPORT):
         path = os.path.join(directory, name)
         if os.path.exists(path):
             sizes[name] = os.path.getsize(path)
@@ -242,6 +249,30 @@ def _escape(character: str) -> str:
         return f"\\u{code:04x}"
     code -= 0x10000
     return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def _remove_recording(directory: str) -> None:
+    for name in _OWN_FILES:
+        _remove(os.path.join(directory, name))
+    parent = os.path.join(directory, PROCESSES)
+    if not os.path.isdir(parent):
+        return
+    for process in os.listdir(parent):
+        path = os.path.join(parent, process)
+        if os.path.isdir(path):
+            for name in _OWN_FILES:
+                _remove(os.path.join(path, name))
+            _remove_directory(path)
+        elif process == NOT_FOLLOWED:
+            _remove(path)
+    _remove_directory(parent)
+
+
+def _remove_directory(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError:
+        return
 
 
 def _remove(path: str) -> None:

@@ -15,8 +15,9 @@ import sys
 import time
 
 from whet.collect.exits import ExitHooks, ForkHooks
+from whet.collect.follow import FollowHooks, process_label
 from whet.collect.probe import load_probe
-from whet.collect.recording import REQUEST, explain, write_atomically
+from whet.collect.recording import PROCESSES, REQUEST, explain, write_atomically
 from whet.collect.settings import Settings, make_collectors
 from whet.collect.ticker import Ticker
 from whet.errors import CollectError
@@ -25,7 +26,7 @@ __all__ = ["Session", "active"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from whet.collect.settings import Collector
 
@@ -36,6 +37,8 @@ LATER_SAVES_S = 30.0
 SAVING_BUDGET = 0.001
 # How soon a supervisor that asks for a save is noticed.
 TICK_S = 0.25
+# The same in a process that was followed into: its parent may kill it any moment.
+CHILD_TICK_S = 0.05
 
 FORK_WARNS = sys.version_info >= (3, 12)
 
@@ -69,8 +72,11 @@ class Session:
         self._publish = publish
         self._lock = _thread.RLock()
         self._ticker = Ticker(self._tick)
-        self._hooks = ExitHooks(self._leave)
-        self._fork_hooks = ForkHooks(self.pause, self.resume)
+        self._hooks = ExitHooks(self._leave, self._before_kill)
+        self._fork_hooks = ForkHooks(self._before_fork, self._after_fork)
+        self._follow_hooks: FollowHooks | None = None
+        self._record_child: Callable[[], None] | None = None
+        self._tick_s = TICK_S
         self._pauses = 0
         self._ended: str | None = None
         self._trouble: str | None = None
@@ -79,6 +85,25 @@ class Session:
         self._saves = 0
         self._saving_ns = 0
         self._next_save_s = FIRST_SAVES_S[0]
+
+    def follow(
+        self,
+        root: str,
+        add: "Callable[[Mapping[str, str]], Mapping[str, str]]",
+        record_child: "Callable[[], None]",
+    ) -> None:
+        """Follow the program into the processes it starts; to be called before `start`.
+
+        Args:
+            root: the whole recording's directory.
+            add: puts into an environment what makes a Python program record itself.
+            record_child: starts a session of its own in a forked child.
+        """
+        self._follow_hooks = FollowHooks(root, add)
+        self._record_child = record_child
+        self._root = root
+        if root != self.directory:
+            self._tick_s = CHILD_TICK_S
 
     def start(self, *, watch_exits: bool) -> None:
         """Start collecting.
@@ -102,8 +127,10 @@ class Session:
         atexit.register(self._at_exit)
         if watch_exits:
             self._hooks.install()
-        if FORK_WARNS:
+        if FORK_WARNS or self._record_child:
             self._fork_hooks.install()
+        if self._follow_hooks:
+            self._follow_hooks.install()
         self._ticker.start()
 
     def finish(self, ended: str = "stopped") -> None:
@@ -115,8 +142,7 @@ class Session:
                 return
             self._stop_collectors()
             self._save(ended)
-            self._hooks.restore()
-            self._fork_hooks.restore()
+            self._restore_hooks()
             if _active is self:
                 _active = None
 
@@ -124,9 +150,26 @@ class Session:
         """Leave a forked child alone: what it does is not part of this recording."""
         self._ended = "forked"
         self._ticker.forget()
-        self._hooks.restore()
-        self._fork_hooks.restore()
+        self._restore_hooks()
         atexit.unregister(self._at_exit)
+
+    def _restore_hooks(self) -> None:
+        # In the reverse order of their installing: some replace what others have replaced.
+        if self._follow_hooks:
+            self._follow_hooks.restore()
+        self._fork_hooks.restore()
+        self._hooks.restore()
+
+    def _before_fork(self) -> None:
+        if FORK_WARNS:
+            self.pause()
+
+    def _after_fork(self) -> None:
+        if self._ended == "forked":
+            if self._record_child:
+                self._record_child()
+        elif FORK_WARNS:
+            self.resume()
 
     def pause(self) -> None:
         """Have no thread of ours until as many calls of `resume`."""
@@ -190,10 +233,16 @@ class Session:
             if self._ended is None:
                 self._save(how)
                 self._ended = None  # it goes on if the call fails
+                if self._follow_hooks and how.startswith("exec"):
+                    self._follow_hooks.prepare_exec()
+
+    def _before_kill(self, pid: int) -> None:
+        if self._follow_hooks:
+            self._follow_hooks.before_kill(pid)
 
     def _tick(self) -> float | None:
         elapsed_s = (time.monotonic_ns() - self._start_ns) / 1e9
-        left_s = TICK_S
+        left_s = self._tick_s
         if self._settings.duration_s is not None:
             left_s = self._settings.duration_s - elapsed_s
             if left_s <= 0:
@@ -209,7 +258,7 @@ class Session:
             self._plan_next_save(elapsed_s)
         if asked:
             _remove(request)
-        return min(TICK_S, left_s)
+        return min(self._tick_s, left_s)
 
     def _plan_next_save(self, elapsed_s: float) -> None:
         planned_s = next((s for s in FIRST_SAVES_S if s > elapsed_s), elapsed_s + LATER_SAVES_S)
@@ -222,6 +271,8 @@ class Session:
             self._recorded_ns = begin_ns - self._start_ns
         self._ended = ended
         self._trouble = None
+        if self._follow_hooks and os.path.isdir(os.path.join(self._root, PROCESSES)):
+            load_probe().set_process_label(process_label())
         for collector in self._collectors:
             for name, data in collector.snapshots(_comments()).items():
                 self._write(name, data)

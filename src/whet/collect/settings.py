@@ -26,15 +26,19 @@ class Settings:
     Attributes:
         rate_hz: samples per second of CPU time, 1 to 10,000.
         duration_s: record only that long; None is without limit.
+        follow: record the Python programs that it starts, too.
     """
 
-    def __init__(self, *, rate_hz: int = DEFAULT_RATE_HZ, duration_s: float | None = None) -> None:
+    def __init__(
+        self, *, rate_hz: int = DEFAULT_RATE_HZ, duration_s: float | None = None, follow: bool = False
+    ) -> None:
         self.rate_hz = rate_hz
         self.duration_s = duration_s
+        self.follow = follow
 
     def to_text(self) -> str:
         """Return one line that `from_text` reads."""
-        return " ".join(f"{key}={value!r}" for key, value in vars(self).items() if value is not None)
+        return " ".join(f"{key}={value + 0!r}" for key, value in vars(self).items() if value is not None)
 
     @classmethod
     def from_text(cls, text: str) -> "Settings":

@@ -15,6 +15,7 @@ from whet.collect import injection
 from whet.collect.recording import (
     CPU,
     META,
+    PROCESSES,
     REPORT,
     REQUEST,
     SESSION,
@@ -138,7 +139,14 @@ def execute(plan: Plan) -> Outcome:
     if "refused" in facts:
         release(plan.directory, made=plan.made)
         raise CollectError(str(facts["refused"]), hint=_text_or_none(facts.get("hint")))
-    outcome = Outcome(plan, ending, _meta(plan, ending, facts))
+    meta = _meta(plan, ending, facts)
+    meta["processes"] = []
+    outcome = Outcome(plan, ending, meta)
+    if os.path.isdir(os.path.join(plan.directory, PROCESSES)):
+        from whet.driver.processes import join_processes
+
+        meta["processes"], problems = join_processes(plan.directory, ending.pid)
+        outcome.trouble = "; ".join(problems) or None
     write_meta(outcome)
     return outcome
 
