@@ -131,7 +131,7 @@ def pprof_command() -> str:
 def _run_pprof(arguments: list[str]) -> tuple[int, bytes]:
     environment = {**os.environ, "PPROF_BINARY_PATH": "/nonexistent", "PPROF_TMPDIR": tempfile.gettempdir()}
     done = subprocess.run(
-        [pprof_command(), *arguments], capture_output=True, check=False, env=environment, timeout=60
+        [pprof_command(), *arguments], capture_output=True, check=False, env=environment, timeout=240
     )
     return done.returncode, done.stdout
 

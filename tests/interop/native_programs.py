@@ -38,14 +38,14 @@ def build_go(directory: Path, *flags: str) -> Path:
     environment = {**os.environ, "GOFLAGS": "", "GO111MODULE": "off", "CGO_ENABLED": "0"}
     subprocess.run(
         [go_command(), "build", *flags, "-o", str(program), str(_GO_SOURCE)],
-        check=True, env=environment, timeout=100,
+        check=True, env=environment, timeout=240,
     )  # fmt: skip
     return program
 
 
 def run_go(program: Path) -> Path:
     """Run that program; return the directory with its profiles."""
-    subprocess.run([str(program), str(program.parent)], check=True, timeout=100)
+    subprocess.run([str(program), str(program.parent)], check=True, timeout=240)
     return program.parent
 
 

@@ -19,7 +19,7 @@ def go_profiles(directory: Path) -> list[Path]:
     environment = {**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "off"}
     subprocess.run(
         [go_command(), "run", "main.go", str(directory)],
-        cwd=_HERE / "goprofiles", check=True, env=environment, timeout=100,
+        cwd=_HERE / "goprofiles", check=True, env=environment, timeout=240,
     )  # fmt: skip
     return [directory / f"{kind}.pb.gz" for kind in GO_KINDS]
 
@@ -30,6 +30,6 @@ def recorded_profiles(directory: Path, count: int) -> list[Path]:
     for i in range(count):
         target = directory / f"recording{i}"
         command = [sys.executable, "-m", "whet", "run", "-q", "--no-report", "-o", str(target), "--rate=200"]
-        subprocess.run([*command, str(_MIX), str(2 + 3 * i)], check=True, capture_output=True, timeout=100)
+        subprocess.run([*command, str(_MIX), str(2 + 3 * i)], check=True, capture_output=True, timeout=240)
         profiles.append(target / "cpu.pb.gz")
     return profiles

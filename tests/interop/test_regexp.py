@@ -161,7 +161,7 @@ def test_random_expressions_match_as_in_go():
     environment = {**os.environ, "GO111MODULE": "off"}
     done = subprocess.run(
         [go_command(), "run", "main.go"],
-        cwd=SOURCE, env=environment, input=questions.encode(), capture_output=True, check=True, timeout=100,
+        cwd=SOURCE, env=environment, input=questions.encode(), capture_output=True, check=True, timeout=240,
     )  # fmt: skip
     answers = done.stdout.decode().splitlines()
     assert len(answers) == len(patterns)

@@ -24,7 +24,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no npm to get speedscope with")
     folder = tmp_path_factory.mktemp("npm")
     command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "speedscope@1"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=90)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=240)
     if done.returncode:
         pytest.skip("npm could not get speedscope")
     return folder / "node_modules" / "speedscope" / "dist" / "release" / "index.html"
@@ -44,10 +44,11 @@ def test_speedscope_shows_the_biggest_function(name: str, page_file: Path) -> No
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
+        page.set_default_timeout(120_000)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"{page_file.as_uri()}#localProfilePath={script}&view=sandwich")
-        page.get_by_text("Symbol Name").first.wait_for(timeout=15_000)
+        page.get_by_text("Symbol Name").first.wait_for(timeout=120_000)
         text = page.inner_text("body")
         browser.close()
     assert problems == []

@@ -49,7 +49,7 @@ def run(command: list[str], *, cwd: Path, stdin: bytes = b"", env: dict[str, str
         capture_output=True,
         cwd=cwd,
         env={**os.environ, **(env or {})},
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return Run(done.returncode, done.stdout, done.stderr)

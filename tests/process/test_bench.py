@@ -67,7 +67,7 @@ def test_every_style_is_measured(bench):
     # Setting up is not part of the loop: once for timing.
     assert ran.results["List"][1]["setups"] == 1
     by_loop, by_count = ran.results["Loop"][1]["ns/op"], ran.results["Counted"][1]["ns/op"]
-    assert 0.2 < by_loop / by_count < 5
+    assert 0.02 < by_loop / by_count < 50  # a loop that is miscounted is wrong by its thousands
 
 
 def test_output_is_gos_format_with_a_header_and_remarks(bench):
@@ -112,8 +112,9 @@ def test_hash_seeds_differ_between_processes_and_are_repeatable(bench):
 
 
 def test_stopped_timer_does_not_count(bench):
-    ran = bench(*QUICK, "--bench", "stopped", EXAMPLES)
-    assert ran.results["Stopped"][1]["ns/op"] < 50_000  # what is left out takes several times that
+    ran = bench(*QUICK, "--benchtime=200ms", "--bench", "stopped", EXAMPLES)
+    values = ran.results["Stopped"][1]
+    assert values["ns/op"] < values["left-out-ns"] / 2
 
 
 def test_what_cannot_be_measured_fails_alone(bench):
@@ -208,7 +209,7 @@ def test_does_not_wait_for_the_lock_that_it_runs_under(tmp_path):
     done = subprocess.run(
         [*command, "lock", *command, "bench", "--benchtime=2x", "--processes=1", "--stmt", "sorted([])"],
         env={**os.environ, "WHET_LOCK": str(tmp_path / "lock")},
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "BenchmarkStatement" in done.stdout

@@ -37,7 +37,7 @@ def run_python(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         env={**os.environ, **environ},
     )
 

@@ -18,7 +18,7 @@ from whet.driver.lock import LockTimeoutError, MachineLock
 from whet.driver.quiet import settings_for
 
 LOCK = [sys.executable, "-m", "whet", "lock"]
-LONG_S = 30.0
+LONG_S = 120.0
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def go_server(tmp_path_factory):
     directory = tmp_path_factory.mktemp("server")
     (directory / "main.go").write_text(PROGRAM)
     binary = str(directory / "server")
-    subprocess.run([go, "build", "-o", binary, str(directory / "main.go")], check=True, timeout=110)
+    subprocess.run([go, "build", "-o", binary, str(directory / "main.go")], check=True, timeout=240)
     process = subprocess.Popen([binary], stdout=subprocess.PIPE, text=True)
     yield process.stdout.readline().strip()
     process.kill()

@@ -28,10 +28,11 @@ REPORTS = [
     ["traces", "-json"],
     ["top", "-focus=run", "-hide=main"],
 ]
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 WHOLE = [pprof.encode(random_profile(seed), compress=False) for seed in range(30)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=CHECKS)
 @given(
     seed=st.integers(0, len(WHOLE) - 1),
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),

@@ -52,7 +52,8 @@ JSON = st.recursive(
 )  # fmt: skip
 REAL = sorted((Path(__file__).parents[1] / "data/results").glob("*.json"))
 FORMATS = st.sampled_from(["text", "csv", "markdown", "json", "html"])
-SLOW = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+SLOW = settings(max_examples=120, suppress_health_check=CHECKS, deadline=None)
 
 
 def ends_well(arguments: list[str]) -> None:

@@ -41,7 +41,7 @@ def start() -> Iterator[Callable[..., Server]]:
 
 
 def get(server: Server, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
     try:
         connection.putrequest("GET", path, skip_host=True)
         sent = {"Host": f"127.0.0.1:{server.server_port}"} | headers

@@ -71,7 +71,8 @@ def open_ui(browser: Any) -> Iterator[Callable[..., Opened]]:
 
 
 def watch(page: Any, opened: Opened) -> None:
-    """Collect what goes wrong in a page, and what it asks for."""
+    """Collect what goes wrong in a page, and what it asks for; be patient with it."""
+    page.set_default_timeout(120_000)
     page.on("pageerror", lambda error: opened.errors.append(str(error)))
     page.on("console", lambda message: opened.errors.append(message.text))
     page.on("dialog", lambda dialog: (opened.errors.append("dialog"), dialog.dismiss()))

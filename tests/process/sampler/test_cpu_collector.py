@@ -22,7 +22,7 @@ pytestmark = needs_collector
 
 def run_program(name: str, *arguments: object) -> str:
     command = [sys.executable, "-W", "ignore", str(HERE / name), *map(str, arguments)]
-    limit_s = 110 + float(os.environ.get("WHET_STRESS_SECONDS", "0"))
+    limit_s = 280 + float(os.environ.get("WHET_STRESS_SECONDS", "0"))
     done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -59,7 +59,7 @@ INTERVAL_NS = 20e6
 
 def assert_all_charged(result: dict[str, Any], threads: int = 1) -> None:
     """What was sampled is what the program's own CPU clock says, whatever that was on this machine."""
-    # The errors of threads are independent and nowhere near uniform up to the bound; five standard deviations.
+    # Errors of threads are independent, each within the bound: five standard deviations.
     slack_ns = INTERVAL_NS * max(1.0, 5 * (threads / 12) ** 0.5)
     sampled_ns, spent_ns = result["statistics"]["sampled_cpu_ns"], result["spent_ns"]
     assert sampled_ns == pytest.approx(spent_ns, rel=0.05, abs=0.05 * spent_ns + slack_ns)
@@ -74,7 +74,7 @@ def test_shares_are_true_within_one_point(tmp_path: Path, threads: int) -> None:
     profile = decode((tmp_path / "p").read_bytes())
     cum, total = cumulated(profile)
     truth_total = spent["even"] + spent["odd"]
-    # A function is called for 4 ms or more: some thousand samples hit each call, and only its ends are random.
+    # A function is called for 4 ms or more: each call is sampled, and only its ends are random.
     assert int(profile.samples.values[:, 0].sum()) >= 500 * truth_total
     for name, seconds in spent.items():
         assert cum[name] / total == pytest.approx(seconds / truth_total, abs=0.01), name
