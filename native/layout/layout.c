@@ -53,6 +53,10 @@ static const struct whet_layout LAYOUT = {
     .tstate_interp = offsetof(PyThreadState, interp),
     .tstate_native_id = offsetof(PyThreadState, native_thread_id),
     .tstate_context = offsetof(PyThreadState, context),
+#if PY_VERSION_HEX >= 0x030c0000
+    .interp_gil = offsetof(PyInterpreterState, ceval.gil),
+    .gil_condition = offsetof(struct _gil_runtime_state, cond),
+#endif
 #if PY_VERSION_HEX < 0x030d0000
     .tstate_frame = offsetof(PyThreadState, cframe),
     .tstate_frame_is_cframe = 1,

@@ -26,6 +26,10 @@ struct whet_layout {
     int tstate_frame_is_cframe;
     size_t cframe_frame;
     size_t cframe_previous;
+    /* PyInterpreterState.ceval.gil, a pointer, and the condition variable in it; 0 on 3.11, where
+       all interpreters have one GIL */
+    size_t interp_gil;
+    size_t gil_condition;
     /* _PyInterpreterFrame */
     size_t frame_code;
     size_t frame_previous;

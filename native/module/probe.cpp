@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "probe/bench_timer.hpp"
+#include "probe/blocking.hpp"
 #include "probe/gc_hook.hpp"
 #include "probe/labels.hpp"
 #include "probe/sampler.hpp"
@@ -82,6 +83,19 @@ NB_MODULE(_probe, m) {
     m.def("gc_print_lines", &gc_print_lines, "Write each collection to stderr; '' or the reason why not.");
     m.def("gc_statistics", &gc_statistics, "Counters by name; times in ns.");
     m.def("gc_lines", &gc_lines, nb::arg("names"), "The recorded collections as text.");
+    m.def("blocking_start", &blocking_start, nb::arg("threshold_ns"),
+          "Start recording waits; '' or the reason why not.");
+    m.def("blocking_stop", &blocking_stop, "Stop recording waits and put everything back.");
+    m.def("blocking_running", &blocking_running);
+    m.def(
+        "blocking_profiles",
+        [](const std::vector<std::string> &comments) {
+            BlockingProfiles p = blocking_profiles(comments);
+            return nb::make_tuple(nb::bytes(p.block.data(), p.block.size()),
+                                  nb::bytes(p.mutex.data(), p.mutex.size()));
+        },
+        nb::arg("comments"), "Waits and their holders so far, as profile.proto bytes.");
+    m.def("blocking_statistics", &blocking_statistics, "Counters by name; times in ns.");
     if (!labels_register(m.ptr()) || !bench_timer_register(m.ptr()))
         throw nb::python_error();
 }

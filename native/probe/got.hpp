@@ -1,14 +1,27 @@
-// Redirecting a libc function for every loaded object, by its entry in their GOTs.
+// Redirecting libc functions for every loaded object, by their entries in the objects' GOTs.
 //
 // Sees calls from the interpreter and from extension modules alike and needs neither LD_PRELOAD
 // nor relinking. Pages that RELRO made read-only are made so again after the write. Objects
 // loaded later are not covered until patch() is called again.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <new>
+#include <set>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace whet::probe {
+
+struct GotSlot {
+    uintptr_t *at;
+    uintptr_t before;
+    uintptr_t after;
+    bool relro;
+};
 
 class GotPatch {
   public:
@@ -21,15 +34,53 @@ class GotPatch {
     void restore();
 
   private:
-    struct Slot {
-        uintptr_t *at;
-        uintptr_t before;
-        bool relro;
-    };
-    friend struct GotVisitor;
     const char *symbol_;
     void *replacement_;
-    std::vector<Slot> slots_;
+    std::vector<GotSlot> slots_;
+};
+
+// Many symbols, redirected in one pass over the objects. A slot that another tool has redirected
+// before us is left alone: its owner keeps working and we do not see its calls. Thread-safe.
+class GotPatches {
+  public:
+    // Both strings and functions outlive the patches. `original` is what dlsym() gives.
+    void add(const char *symbol, void *replacement, void *original);
+
+    // Redirect the slots of all objects that were not looked at before. Returns at once when no
+    // object came or went since, or when another thread is at it (changed() stays true).
+    void patch();
+    // Have objects come or gone since patch()? A lock and a look at two counters.
+    bool changed();
+    void restore();
+
+    // Slots that another tool holds.
+    size_t foreign();
+
+    // In a forked child: another thread may have been at it.
+    void forget_after_fork() { new (&mutex_) std::mutex; }
+
+  private:
+    struct Target {
+        uintptr_t replacement, original;
+    };
+    struct ObjectCount {
+        unsigned long long loaded = 0, unloaded = 0;
+        bool operator==(const ObjectCount &) const = default;
+    };
+    struct Range {
+        uintptr_t begin, end;
+        bool system;
+    };
+    static ObjectCount count_objects();
+    void redirect(uintptr_t *slot, const Target &target, const Range &own, bool relro);
+
+    std::mutex mutex_;
+    std::unordered_map<std::string_view, Target> targets_;
+    std::vector<Range> ranges_; // of the objects, while patch() runs
+    std::set<uintptr_t> seen_;  // load addresses of objects looked at
+    ObjectCount at_;
+    std::vector<GotSlot> slots_;
+    size_t foreign_ = 0;
 };
 
 } // namespace whet::probe

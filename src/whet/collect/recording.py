@@ -14,8 +14,10 @@ from whet._version import __version__
 from whet.errors import SourceError
 
 __all__ = [
+    "BLOCK",
     "CPU",
     "META",
+    "MUTEX",
     "NOT_FOLLOWED",
     "PROCESSES",
     "PROFILES",
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 SCHEMA = "whet.recording/1"
 META = "meta.json"
 CPU = "cpu.pb.gz"
+BLOCK = "block.pb.gz"
+MUTEX = "mutex.pb.gz"
 REPORT = "report.html"
 # Profiles that a recording may have.
 PROFILES = (CPU,)

@@ -1,0 +1,158 @@
+#include <Python.h>
+
+#include "probe/blocking_record.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <sched.h>
+
+#include "probe/own_stack.hpp"
+#include "probe/safe_read.hpp"
+#include "probe/service.hpp"
+
+namespace whet::probe {
+
+BlockingState blocking_state;
+
+namespace {
+
+constexpr uint32_t MAX_FRAMES = 10'000;
+
+BlockingLog *the_log = new BlockingLog;
+std::optional<OwnStackWalker> walker; // set anew only while nobody records
+std::atomic<int> recorders{0};
+std::atomic<uint64_t> lost_events{0};
+std::atomic<int64_t> lost_ticks{0};
+
+// Marks the thread as busy with our own work: what it calls meanwhile, also in a signal handler,
+// passes. Counts it, so that a recording does not end under it.
+class Recording {
+  public:
+    explicit Recording(WaitingThread &self) : self_(self), busy_before_(self.busy), begin_(ticks()) {
+        self.busy = true;
+        recorders.fetch_add(1);
+        active_ = blocking_state.recording.load();
+    }
+    ~Recording() {
+        int64_t used = ticks() - begin_;
+        self_.own_ticks.store(self_.own_ticks.load(std::memory_order_relaxed) + used,
+                              std::memory_order_relaxed);
+        recorders.fetch_sub(1);
+        self_.busy = busy_before_;
+        errno = errno_before_;
+    }
+    Recording(const Recording &) = delete;
+    Recording &operator=(const Recording &) = delete;
+
+    bool active() const { return active_; }
+
+  private:
+    WaitingThread &self_;
+    bool busy_before_, active_;
+    int64_t begin_;
+    int errno_before_ = errno;
+};
+
+// Write a record with the calling thread's stack; `fill` adds what is special.
+template <class Fill>
+void add_with_stack(WaitingThread &self, int64_t count, const Reader &reader, Fill fill) {
+    OwnStack stack = walker->measure(reader);
+    uint32_t labels = walker->labels(reader, stack);
+    bool added = the_log->add(stack.frames, [&](BlockingRecord &record) {
+        record.thread = record.waiter = self.serial.load(std::memory_order_relaxed);
+        record.wait_number = self.wait_number.load(std::memory_order_relaxed);
+        record.tid = self.tid;
+        record.stack_flags = stack.flags;
+        record.labels = labels;
+        record.contentions = 1;
+        record.ticks = count;
+        record.cpu_ns = 0;
+        walker->copy(reader, stack, record.frames());
+        fill(record);
+    });
+    if (!added) {
+        lost_events.fetch_add(1);
+        lost_ticks.fetch_add(count);
+    }
+    // A thread that is new must be named before it ends.
+    if (!self.met || !added || the_log->filling())
+        service_wake();
+    self.met = true;
+}
+
+} // namespace
+
+bool blocking_record_start(const whet_layout &layout, int64_t threshold_ns) {
+    if (!the_log->open())
+        return false;
+    ticks_calibrate();
+    walker.emplace(layout, MAX_FRAMES);
+    lost_events = 0;
+    lost_ticks = 0;
+    for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
+        t->met = false;
+    blocking_state.threshold = ticks_from_ns(threshold_ns);
+    blocking_state.since = ticks();
+    blocking_state.recording = true;
+    return true;
+}
+
+void blocking_record_stop() {
+    blocking_state.recording = false;
+    Py_BEGIN_ALLOW_THREADS;
+    while (recorders.load() != 0)
+        sched_yield();
+    Py_END_ALLOW_THREADS;
+}
+
+void blocking_record_forget_after_fork() {
+    blocking_state.recording = false;
+    recorders = 0;
+    the_log->forget_after_fork();
+}
+
+BlockingLog &blocking_log() { return *the_log; }
+Lost blocking_lost() { return {lost_events.load(), lost_ticks.load()}; }
+
+void record_wait(WaitingThread &self, CallKind kind, uintptr_t object, Interval when, int64_t cpu_ns,
+                 uint32_t contentions) {
+    int64_t count = when.end - std::max(when.begin, blocking_state.since.load(std::memory_order_relaxed));
+    if (count < blocking_state.threshold.load(std::memory_order_relaxed))
+        return;
+    Recording recording(self);
+    if (!recording.active())
+        return;
+    Reader reader(fault_guard_is_ours());
+    Reason reason = reason_of(kind, object, reader);
+    add_with_stack(self, count, reader, [&](BlockingRecord &record) {
+        record.event = BlockingEvent::wait;
+        record.reason = reason;
+        record.cpu_ns = cpu_ns;
+        record.contentions = contentions;
+    });
+}
+
+void record_unlock(WaitingThread &self, const WaitingThread &waiter, int64_t count) {
+    Recording recording(self);
+    if (!recording.active())
+        return;
+    add_with_stack(self, count, Reader(fault_guard_is_ours()), [&](BlockingRecord &record) {
+        record.event = BlockingEvent::unlock;
+        record.reason = Reason::lock;
+        record.waiter = waiter.serial.load(std::memory_order_relaxed);
+        record.wait_number = waiter.wait_number.load(std::memory_order_relaxed);
+    });
+}
+
+void record_gil_release(WaitingThread &self, int64_t count) {
+    Recording recording(self);
+    if (!recording.active())
+        return;
+    add_with_stack(self, count, Reader(fault_guard_is_ours()), [&](BlockingRecord &record) {
+        record.event = BlockingEvent::gil_release;
+        record.reason = Reason::gil;
+    });
+}
+
+} // namespace whet::probe

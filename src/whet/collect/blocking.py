@@ -1,0 +1,103 @@
+"""The off-CPU collector: what this process's threads wait for, and who keeps them waiting.
+
+A thin face of native/probe/blocking.hpp, which says how it works. It knows no reports; what it
+gives are two profile.proto with the value types `contentions/count` and `delay/nanoseconds` and
+the labels `thread` and `reason`: one of waits (Go's block profile), one of the holders of what was
+waited for (Go's mutex profile).
+"""
+
+import zlib
+
+from whet.collect.probe import load_probe
+from whet.collect.recording import BLOCK, MUTEX
+from whet.errors import CollectError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["DEFAULT_THRESHOLD_NS", "MAX_THRESHOLD_NS", "MIN_THRESHOLD_NS", "BlockCollector"]
+
+DEFAULT_THRESHOLD_NS = 100_000
+# Below it most of what is seen is the calls' own cost.
+MIN_THRESHOLD_NS = 1_000
+MAX_THRESHOLD_NS = 3_600_000_000_000
+
+# Counters that are shown only when something happened, with what they mean.
+_DOUBTS = {
+    "dropped": "waits lost because the buffer was full",
+    "truncated": "stacks that were too deep, root end cut off",
+    "rejected": "stacks that could not be read",
+    "folded": "stacks shortened to keep memory bounded",
+    "other_interpreter": "waits in another interpreter of the process",
+    "threads_without_slot": "threads beyond the limit, not recorded",
+    "foreign_slots": "calls that another tool has redirected, not recorded",
+}
+
+
+class BlockCollector:
+    """Records each wait of this process's threads that is long enough; at most one runs at a time.
+
+    Args:
+        threshold_ns: shorter waits are left out, 1,000 (a microsecond) to an hour.
+    """
+
+    name = "block"
+
+    def __init__(self, *, threshold_ns: int = DEFAULT_THRESHOLD_NS) -> None:
+        if not MIN_THRESHOLD_NS <= threshold_ns <= MAX_THRESHOLD_NS:
+            raise UsageError(f"the threshold must lie between 1 us and 1 h, not {threshold_ns / 1e3:g} us")
+        self.threshold_ns = threshold_ns
+        self._probe = load_probe()
+        self._mine = False
+
+    def start(self) -> None:
+        """Begin to record.
+
+        Raises:
+            CollectError: this interpreter is not one whet knows, or waits are being recorded.
+        """
+        reason = self._probe.blocking_start(self.threshold_ns)
+        if reason:
+            raise CollectError(reason)
+        self._mine = True
+
+    def stop(self) -> None:
+        """End recording and put everything back as it was; again has no effect."""
+        if self._mine and self._probe.blocking_running():
+            self._probe.blocking_stop()
+
+    def statistics(self) -> dict[str, float]:
+        """Return counters by name; names that end in _ns, or begin with wait_ns:, are nanoseconds."""
+        statistics: dict[str, float] = self._probe.blocking_statistics()
+        return statistics
+
+    def facts(self) -> dict[str, object]:
+        """Return what the recording's metadata say of this collector."""
+        return {"threshold_ns": self.threshold_ns, "statistics": self.statistics()}
+
+    def comments(self) -> list[str]:
+        """Return what a reader of the profiles should know about how they were made."""
+        s = self.statistics()
+        own_ns = s["recording_ns"] + s["calls_ns"] + s["service_ns"]
+        lines = [
+            f"whet: threshold_ns={self.threshold_ns}",
+            f"whet: own_ns={own_ns:.0f}",
+        ]
+        lines += [f"whet: {name}={s[name]:.0f} ({text})" for name, text in _DOUBTS.items() if s[name]]
+        return lines
+
+    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return the waits and their holders so far as gzip-compressed profiles, by their files' names.
+
+        May be called while recording, when waits that go on are part of it as far as they have
+        come, and after stop(). `comments` are put before the collector's own.
+        """
+        waits, holders = self._probe.blocking_profiles([*comments, *self.comments()])
+        return {BLOCK: _pack(waits), MUTEX: _pack(holders)}
+
+
+def _pack(data: bytes) -> bytes:
+    # A gzip container without a file name and time: equal profiles are equal bytes.
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return packer.compress(data) + packer.flush()
