@@ -20,6 +20,11 @@ const struct whet_layout *whet_layout_get(const char **reason) {
     return NULL;
 }
 
+uintptr_t whet_gil_condition(const void *interpreter) {
+    (void)interpreter;
+    return 0;
+}
+
 #else
 
 #include "internal/pycore_code.h"
@@ -133,6 +138,15 @@ const struct whet_layout *whet_layout_get(const char **reason) {
     }
 #endif
     return &LAYOUT;
+}
+
+uintptr_t whet_gil_condition(const void *interpreter) {
+#if PY_VERSION_HEX < 0x030c0000
+    (void)interpreter;
+    return (uintptr_t)&_PyRuntime.ceval.gil.cond;
+#else
+    return (uintptr_t)&((const PyInterpreterState *)interpreter)->ceval.gil->cond;
+#endif
 }
 
 #endif

@@ -57,6 +57,10 @@ struct whet_layout {
 /* Return the layout, or NULL with a reason when this interpreter is not one whet knows. */
 const struct whet_layout *whet_layout_get(const char **reason);
 
+/* The condition variable on which threads of the interpreter (PyInterpreterState *) wait for the GIL;
+   its mutex and the pair for forced switches follow it. 0 where it is not known. */
+uintptr_t whet_gil_condition(const void *interpreter);
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,7 @@
 #include "probe/sampler.hpp"
 #include "probe/service.hpp"
 #include "probe/stack_table.hpp"
+#include "probe/thread_states.hpp"
 
 namespace nb = nanobind;
 using namespace whet::probe;
@@ -50,6 +51,14 @@ nb::object adapt(nb::callable change, nb::callable function) {
     });
 }
 
+// (Python's identifier, the kernel's id, its system call, the scheduler's state) of each thread.
+nb::list thread_state_list() {
+    nb::list result;
+    for (const ThreadState &state : thread_states())
+        result.append(nb::make_tuple(state.ident, state.native_id, state.call, state.letter));
+    return result;
+}
+
 } // namespace
 
 NB_MODULE(_probe, m) {
@@ -76,6 +85,8 @@ NB_MODULE(_probe, m) {
         },
         nb::arg("comments"), "All samples so far as profile.proto bytes.");
     m.def("sampler_statistics", &sampler_statistics, "Counters by name; times in ns.");
+    m.def("gil_condition", &gil_condition, "Address of the GIL's condition variable, 0 if unknown.");
+    m.def("thread_states", &thread_state_list, "(ident, native id, system call, state) of each thread.");
     m.def("gc_start", &gc_start, "Start recording collections; '' or the reason why not.");
     m.def("gc_stop", &gc_stop);
     m.def("gc_running", &gc_running);

@@ -8,22 +8,37 @@ PYTEST_DONT_REWRITE (pytest would warn where `whet run` has loaded us before it)
 
 from whet._version import __version__
 
-__all__ = ["B", "__version__", "labels", "parametrize", "profile", "start", "stop"]
+__all__ = [
+    "B",
+    "__version__",
+    "dump_threads",
+    "labels",
+    "parametrize",
+    "profile",
+    "start",
+    "stop",
+    "threads_on_signal",
+    "threads_profile",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from whet.collect.bench import B
+    from whet.collect.dump import dump_threads, threads_on_signal, threads_profile
     from whet.collect.labels import labels
     from whet.collect.library import profile, start, stop
     from whet.collect.parametrize import parametrize
 
 _HOMES = {
     "B": "whet.collect.bench",
+    "dump_threads": "whet.collect.dump",
     "labels": "whet.collect.labels",
     "parametrize": "whet.collect.parametrize",
     "profile": "whet.collect.library",
     "start": "whet.collect.library",
     "stop": "whet.collect.library",
+    "threads_on_signal": "whet.collect.dump",
+    "threads_profile": "whet.collect.dump",
 }
 
 
