@@ -23,7 +23,7 @@ $(STAMP): $(BUILD_INPUTS)
 run: $(STAMP)  ## record a real program, show its biggest boxes, say where the report is
 	$(BIN)/whet run -o whet.out examples/indexer.py
 
-test: $(STAMP)  ## all quick tests, then process tests on every other Python present
+test: $(STAMP)  ## all quick tests, process tests on every other Python present beside them
 	$(BIN)/python tools/run_tests.py
 
 test-all: $(STAMP)  ## every test, and newer Pythons in a chroot folder (needs root)

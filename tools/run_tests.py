@@ -1,10 +1,12 @@
 """Run the tests on every Python that can be reached.
 
-    tools/run_tests.py          quick tests on this Python, then process tests on each other one
-    tools/run_tests.py --all    all tests, slow ones too; newer Pythons come from a chroot folder
+    tools/run_tests.py          quick tests on this Python; process tests on each other one meanwhile
+    tools/run_tests.py --all    all tests, slow ones too, one Python after the other, so that what they
+                                measure has the machine; newer Pythons come from a chroot folder
 
 Other Pythons are those called python3.X on PATH or installed by pyenv, 3.11 to 3.15; each gets an
-environment of its own, .venv-3.X. The last line is the sum over all of them.
+environment of its own, .venv-3.X. Output comes whole for each Python, in their order. The last line is
+the sum over all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +29,16 @@ VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 CHROOT = [str(ROOT / "tools/newer_python.sh"), "run"]
 # Tests that a new interpreter can break: real programs, and both kinds of kernels.
 OTHER_PYTHON_TESTS = ("tests/process", "tests/parity")
+# Most of what the tests of this Python do is independent of each other.
+WORKERS_HERE = 2
 PROBE = (
     "import sys, sysconfig, pathlib, ensurepip;"
     "assert pathlib.Path(sysconfig.get_path('include'), 'Python.h').exists(), 'no headers';"
     "print('%d.%d' % sys.version_info[:2])"
 )
+
+# Takes a piece of output.
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -82,40 +91,55 @@ def find_in_chroot(present: set[str]) -> list[Python]:
     ]
 
 
-def run_pytest(prefix: tuple[str, ...], binary: str, arguments: list[str]) -> Counter[str]:
-    """Run pytest, let its output through and return the counts of its closing line."""
-    command = [*prefix, binary, "-m", "pytest", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+def run(command: list[str], say: Say) -> tuple[int, str]:
+    """Run a command, pass its output on line by line; return its status and last line with text."""
+    closing = ""
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as child:
         assert child.stdout is not None
-        closing = ""
         for line in child.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
+            say(line)
             closing = line if line.strip() else closing
+    return child.returncode, closing
+
+
+def run_pytest(prefix: tuple[str, ...], binary: str, arguments: list[str], say: Say) -> Counter[str]:
+    """Run pytest and return the counts of its closing line."""
+    status, closing = run([*prefix, binary, "-m", "pytest", *arguments], say)
     counts = Counter({word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped)", closing)})
     errors = sum(int(n) for n in re.findall(r"(\d+) errors?", closing))
     # 5 is pytest's "nothing collected"; any other status without a failed test is a run that broke.
-    broken = child.returncode not in (0, 5) and not counts["failed"] and not errors
+    broken = status not in (0, 5) and not counts["failed"] and not errors
     counts["failed"] += errors + broken
     return counts
 
 
-def test_other(python: Python, *, everything: bool) -> Counter[str]:
-    """Make this Python's environment and run in it what an interpreter can break."""
+def test_here(version: str, *, everything: bool) -> Counter[str]:
+    """Run all tests on this Python; its output is shown as it comes."""
+    print(f"python {version}: {sys.executable}", flush=True)
+
+    def say(line: str) -> None:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+    workers = [] if everything else [f"--numprocesses={WORKERS_HERE}", "--dist=worksteal"]
+    return run_pytest((), sys.executable, [*selection(everything=everything), *workers], say)
+
+
+def test_other(python: Python, *, everything: bool) -> tuple[str, Counter[str]]:
+    """Make this Python's environment and run in it what an interpreter can break; return output, counts."""
     where = " in the chroot folder" if python.prefix else ""
-    print(f"\npython {python.version}: {python.path}{where}", flush=True)
+    output = [f"\npython {python.version}: {python.path}{where}\n"]
     venv = f".venv-{python.version}"
-    made = subprocess.run(
-        [*python.prefix, str(ROOT / "tools/make_venv.sh"), python.path, venv, "test"], check=False, cwd=ROOT
-    )
-    if made.returncode:
-        print(f"python {python.version}: environment could not be made")
-        return Counter(failed=1)
-    tests = [t for t in OTHER_PYTHON_TESTS if any((ROOT / t).glob("test_*.py"))]
-    if not tests:
-        return Counter()
-    binary = f"{venv}/bin/python"
-    return run_pytest(python.prefix, binary, [*selection(everything=everything), *tests])
+    making = [*python.prefix, str(ROOT / "tools/make_venv.sh"), python.path, venv, "test"]
+    if run(making, output.append)[0]:
+        output.append(f"python {python.version}: environment could not be made\n")
+        return "".join(output), Counter(failed=1)
+    tests = [t for t in OTHER_PYTHON_TESTS if (ROOT / t).is_dir()]
+    arguments = [*selection(everything=everything), *tests]
+    counts = run_pytest(python.prefix, f"{venv}/bin/python", arguments, output.append)
+    return "".join(output), counts
 
 
 def selection(*, everything: bool) -> list[str]:
@@ -129,13 +153,20 @@ def main() -> int:
     started = time.monotonic()
 
     mine = "{}.{}".format(*sys.version_info)
-    print(f"python {mine}: {sys.executable}", flush=True)
-    total = run_pytest((), sys.executable, selection(everything=everything))
     pythons = find_on_this_machine(mine)
     if everything:
         pythons += find_in_chroot({mine, *(p.version for p in pythons)})
-    for python in pythons:
-        total += test_other(python, everything=everything)
+    total: Counter[str] = Counter()
+    if everything:
+        total += test_here(mine, everything=True)
+    with ThreadPoolExecutor(1) as beside:
+        others = [beside.submit(test_other, python, everything=everything) for python in pythons]
+        if not everything:
+            total += test_here(mine, everything=False)
+        for other in others:
+            output, counts = other.result()
+            print(output, end="", flush=True)
+            total += counts
 
     tested = ", ".join([mine, *(p.version for p in pythons)])
     print(f"\ntested on Python {tested} in {time.monotonic() - started:.0f} s")
