@@ -7,6 +7,7 @@
 #include "probe/bench_timer.hpp"
 #include "probe/blocking.hpp"
 #include "probe/gc_hook.hpp"
+#include "probe/heap.hpp"
 #include "probe/labels.hpp"
 #include "probe/sampler.hpp"
 #include "probe/service.hpp"
@@ -59,6 +60,34 @@ nb::list thread_state_list() {
     return result;
 }
 
+nb::bytes as_bytes(const std::string &data) { return nb::bytes(data.data(), data.size()); }
+
+void define_heap(nb::module_ &m) {
+    m.def(
+        "heap_start",
+        [](int64_t mean_bytes, size_t budget_bytes) { return heap_start({mean_bytes, budget_bytes}); },
+        nb::arg("mean_bytes"), nb::arg("budget_bytes"), "Start; '' or the reason why not.");
+    m.def("heap_stop", &heap_stop, "Stop and take the hooks away.");
+    m.def("heap_running", &heap_running);
+    m.def("heap_forget_hooks", &heap_forget_hooks, "In a forked child: take the hooks away.");
+    m.def(
+        "heap_profile", [](const std::vector<std::string> &c) { return as_bytes(heap_profile(c)); },
+        nb::arg("comments"), "Allocations and what is in use, as profile.proto bytes.");
+    m.def(
+        "heap_peak_profile", [](const std::vector<std::string> &c) { return as_bytes(heap_peak_profile(c)); },
+        nb::arg("comments"), "What was in use at the peak, as profile.proto bytes.");
+    m.def("heap_statistics", &heap_statistics, "Counters by name; times in ns.");
+    m.def(
+        "heap_series",
+        [] {
+            nb::list rows;
+            for (const HeapMoment &at : heap_series())
+                rows.append(nb::make_tuple(at.seconds, at.resident_bytes, at.live_bytes));
+            return rows;
+        },
+        "Moments: seconds after the start, resident bytes, traced bytes in use.");
+}
+
 } // namespace
 
 NB_MODULE(_probe, m) {
@@ -107,6 +136,7 @@ NB_MODULE(_probe, m) {
         },
         nb::arg("comments"), "Waits and their holders so far, as profile.proto bytes.");
     m.def("blocking_statistics", &blocking_statistics, "Counters by name; times in ns.");
+    define_heap(m);
     if (!labels_register(m.ptr()) || !bench_timer_register(m.ptr()))
         throw nb::python_error();
 }

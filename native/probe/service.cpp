@@ -14,6 +14,7 @@
 #include "probe/own_threads.hpp"
 #include "probe/safe_read.hpp"
 #include "probe/thread_names.hpp"
+#include "probe/threads.hpp"
 
 namespace whet::probe {
 namespace {
@@ -151,6 +152,7 @@ void after_fork_in_child() {
         return;
     this_thread() = {};
     each_collector([](Collector &c) { c.after_fork_in_child(); });
+    ThreadTable::instance().forget_after_fork();
     collectors.fill(nullptr);
     code_keeper_forget_after_fork();
     fault_guard_forget_after_fork();
@@ -158,6 +160,9 @@ void after_fork_in_child() {
 }
 
 void prepare_once() {
+    // Made before the service thread asks for it: a fork in the middle of making it would leave it
+    // half made in the child.
+    ThreadTable::instance();
     static bool prepared = sem_init(&wake, 0, 0) == 0 &&
                            pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
     (void)prepared;

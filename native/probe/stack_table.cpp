@@ -8,6 +8,11 @@
 #include "probe/labels.hpp"
 
 namespace whet::probe {
+namespace {
+
+constexpr size_t HASHED = 64; // what a hash table's entry takes beside its value, about
+
+} // namespace
 
 StackTable::StackTable(size_t max_nodes) : max_nodes_(max_nodes) {
     truncated_ = pseudo_location("[stack truncated here]");
@@ -26,12 +31,29 @@ bool StackTable::knows(const Frame *frames, size_t count) const {
 }
 
 void StackTable::resolve(const Frame *frames, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-        Code &code = resolve_code(frames[i].code);
-        auto [slot, fresh] = code.locations.try_emplace(frames[i].instr_off, 0);
-        if (fresh)
-            slot->second = location_id(code.function, source_line(frames[i].code, frames[i].instr_off));
-    }
+    for (size_t i = 0; i < count; ++i)
+        location(frames[i]);
+}
+
+uint32_t StackTable::location(const Frame &frame) {
+    Code &code = resolve_code(frame.code);
+    auto [slot, fresh] = code.locations.try_emplace(frame.instr_off, 0);
+    if (fresh)
+        slot->second = location_id(code.function, source_line(frame.code, frame.instr_off));
+    return slot->second;
+}
+
+uint32_t StackTable::adopt(const StackTable &other, uint32_t location) {
+    const Location &from = other.locations_[location];
+    return location_id(function_id(other.functions_[from.function]), from.line);
+}
+
+size_t StackTable::bytes() const {
+    size_t bytes = locations_.size() * (sizeof(Location) + HASHED) + codes_.size() * (sizeof(Code) + HASHED);
+    // A function's texts are there twice, as its key too.
+    for (const FunctionName &f : functions_)
+        bytes += 2 * (f.name.capacity() + f.qualname.capacity() + f.filename.capacity()) + sizeof f + HASHED;
+    return bytes;
 }
 
 StackTable::Interned StackTable::intern(const Frame *frames, size_t count, uint32_t flags) {
@@ -136,8 +158,8 @@ void ProfileWriter::comments(const std::vector<std::string> &lines) {
 
 void ProfileWriter::stack(uint32_t node) {
     for (; node; node = stacks_.nodes_[node].parent)
-        out_.samples.stack.push_back(location(stacks_.nodes_[node].location));
-    out_.samples.stack_start.push_back(static_cast<int64_t>(out_.samples.stack.size()));
+        frame(stacks_.nodes_[node].location);
+    end_stack();
 }
 
 void ProfileWriter::label(const std::string &key, const std::string &value) {

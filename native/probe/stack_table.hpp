@@ -34,6 +34,12 @@ class StackTable {
     // A stack that is known; `flags` (StackFlag) add pseudo frames.
     Interned intern(const Frame *frames, size_t count, uint32_t flags);
 
+    // Locations by themselves, for whoever keeps stacks of its own. With the GIL.
+    uint32_t location(const Frame &frame);
+    uint32_t adopt(const StackTable &other, uint32_t location);
+    size_t locations() const { return locations_.size(); }
+    size_t bytes() const; // of names and locations, about
+
     // A frame that is no Python code, such as "[sleep]", and the node of `node` calling it.
     uint32_t pseudo_location(const char *name);
     Interned child(uint32_t node, uint32_t location);
@@ -97,6 +103,9 @@ class ProfileWriter {
 
     // A sample: its stack, then its values (one per sample type), then its labels, then end().
     void stack(uint32_t node);
+    // A stack of the owner's own instead, leaf first, then end_stack().
+    void frame(uint32_t location_id) { out_.samples.stack.push_back(location(location_id)); }
+    void end_stack() { out_.samples.stack_start.push_back(static_cast<int64_t>(out_.samples.stack.size())); }
     void value(int64_t value) { out_.samples.values.push_back(value); }
     void label(const std::string &key, const std::string &value); // empty: no label
     void label(const std::string &key, int64_t value, const std::string &unit);

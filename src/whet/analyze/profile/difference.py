@@ -1,9 +1,12 @@
-"""Intervals of the rows of a difference: `top -diff_base`, whose base samples carry a label.
+"""Intervals row by row: of heap profiles, and of differences, whose base samples carry a label.
 
-The two sides are taken apart by the label `pprof::base=true`. A row is new - base as a share of
-the base's total; its interval combines the score intervals of both sides (R. G. Newcombe,
-Stat. Med. 17, 1998). Totals are taken as known: they are measured, not sampled. These are
-intervals of one row each; which of many rows really changed is for `compare` to say.
+Of a heap profile's row it is known how many of its blocks were sampled (heap_intervals.py).
+
+The two sides of a `top -diff_base` are taken apart by the label `pprof::base=true`. A row is
+new - base as a share of the base's total; its interval combines the score intervals of both
+sides (R. G. Newcombe, Stat. Med. 17, 1998). Totals are taken as known: they are measured, not
+sampled. These are intervals of one row each; which of many rows really changed is for `compare`
+to say.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy.typing as npt
 
 from whet import kernels
 from whet.analyze.profile.graph import Graph
+from whet.analyze.profile.heap_intervals import Sampling, heap_sampling, share_interval
 from whet.analyze.profile.intervals import (
     Interval,
     Intervals,
@@ -44,10 +48,10 @@ class _Side:
 
 
 def node_intervals(report: Report, graph: Graph) -> Intervals:
-    """Return what the rows of a report rest upon: of a difference, an interval for each node."""
+    """Return what the rows of a report rest upon: an interval for each node where rows differ in it."""
     base, filtered = base_samples(report.whole), base_samples(report.profile)
     if base is None or not base.any() or base.all() or report.total == 0:
-        return report.intervals()
+        return _of_heap(report, graph, report.intervals())
     if filtered is None:
         filtered = np.zeros(len(report.profile.samples), bool)
     old = _side(report, graph, base, filtered)
@@ -66,6 +70,34 @@ def node_intervals(report: Report, graph: Graph) -> Intervals:
         old.intervals.effective + new.intervals.effective,
         by_node=by_node,
     )
+
+
+def _of_heap(report: Report, graph: Graph, intervals: Intervals) -> Intervals:
+    whole, part = heap_sampling(report.whole, report.index), heap_sampling(report.profile, report.index)
+    if intervals.reason or whole is None or part is None or report.total <= 0:
+        return intervals
+    flat_variance, cum_variance = _node_sums(report, graph, part)
+    variance = float(whole.variance.sum())
+
+    def interval(value: int, of_value: float) -> Interval:
+        return share_interval(value / report.total, report.total, of_value, variance, whole.grain)
+
+    by_node = NodeIntervals(
+        flat={n: interval(graph.flat_value(n), float(flat_variance[n])) for n in graph.order},
+        cum={n: interval(graph.cum_value(n), float(cum_variance[n])) for n in graph.order},
+    )
+    return replace(intervals, by_node=by_node)
+
+
+def _node_sums(report: Report, graph: Graph, sampling: Sampling) -> tuple[F64, F64]:
+    """Return the variances of the nodes' flat and cum values, summed in parts of the whole's 2^52nd."""
+    unit = max(float(sampling.variance.sum()), 1.0) / (1 << 52)
+    samples, nodes = report.profile.samples, graph.nodes
+    weights = np.rint(sampling.variance / unit).astype(np.int64)
+    flat, cum = kernels.flat_cum(
+        samples.stack_start, samples.stack, nodes.slot_start, nodes.slot_node, weights, len(nodes)
+    )
+    return np.asarray(flat * unit, np.float64), np.asarray(cum * unit, np.float64)
 
 
 def _side(report: Report, graph: Graph, whole: Mask, filtered: Mask) -> _Side:

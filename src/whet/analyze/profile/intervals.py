@@ -8,7 +8,8 @@ its level for small n and extreme shares (Brown, Cai, DasGupta, Stat. Sci. 16, 2
 Samples of unequal weight carry less information: n is the effective number
 (sum w)^2 / sum w^2 (L. Kish, "Survey Sampling", 1965). Where the weights are not in the
 profile any more because samples were summed, its comment `whet: interval_cv2=X` tells
-their squared coefficient of variation, and n / (1 + X) is an upper limit.
+their squared coefficient of variation, and n / (1 + X) is an upper limit. Heap profiles
+have no count of samples; what they rest upon follows from sizes (heap_intervals.py).
 
 The bound is G. M. Amdahl's (AFIPS 1967) for a part that costs nothing any more.
 """
@@ -109,6 +110,13 @@ def build_intervals(profile: Profile, index: int, total: int) -> Intervals:
     """Find out how many samples value column `index` of a whole profile rests upon."""
     names = profile.sample_type_names()
     if ("samples", "count") not in names:
+        from whet.analyze.profile.heap_intervals import heap_sampling
+
+        heap = heap_sampling(profile, index)
+        if heap is not None and heap.blocks:
+            # What is known of every part; node_intervals() knows more of a row.
+            effective = total / heap.grain if heap.grain > 0 else float(heap.blocks)
+            return Intervals(total, heap.blocks, effective)
         return Intervals(total, None, 0.0, "no samples/count column, so no intervals")
     values = profile.samples.values
     counts = values[:, names.index(("samples", "count"))]

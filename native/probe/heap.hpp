@@ -1,0 +1,46 @@
+// The heap collector: which code allocated what, and what of it is still in use.
+//
+// Hooks on Python's allocators sample blocks by a Poisson process over bytes (poisson.hpp); a
+// sampled block's stack is taken by the thread that allocates it, and the block is watched until
+// it is freed (heap_book.hpp). Names are resolved later by the service thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace whet::probe {
+
+struct HeapOptions {
+    int64_t mean_bytes;  // 1: every block
+    size_t budget_bytes; // what the collector itself may take, about
+};
+
+// Start. Needs the GIL. Returns an empty string, or the reason why not.
+std::string heap_start(const HeapOptions &options);
+// Stop and take the hooks away. Needs the GIL. Idempotent; what was collected stays readable until
+// the next start.
+void heap_stop();
+bool heap_running();
+// In a forked child, with the GIL: take away hooks that the parent's recording left.
+void heap_forget_hooks();
+
+// As uncompressed profile.proto messages. Need the GIL.
+// alloc_objects, alloc_space, inuse_objects, inuse_space; `now` is the moment that it is of.
+std::string heap_profile(const std::vector<std::string> &comments);
+// inuse_objects, inuse_space at the moment when most was in use.
+std::string heap_peak_profile(const std::vector<std::string> &comments);
+
+// Counters by name; times in ns.
+std::map<std::string, double> heap_statistics();
+
+// Memory over time.
+struct HeapMoment {
+    double seconds; // after the start
+    double resident_bytes, live_bytes;
+};
+std::vector<HeapMoment> heap_series();
+
+} // namespace whet::probe

@@ -1,0 +1,16 @@
+// Hooks on Python's three allocator domains.
+//
+// All functions need the GIL. Other tools may put hooks on top of ours, or take theirs and ours
+// away together: ours then stay as a pass-through, or are put on top again.
+#pragma once
+
+namespace whet::probe {
+
+// See that each domain's requests come to a hook of ours; false if hooks were pushed away too often.
+bool heap_hooks_ensure();
+// The same while running; says how many domains had lost ours.
+int heap_hooks_mend();
+// Take ours away where they are on top; returns how many domains still have them below others'.
+int heap_hooks_remove();
+
+} // namespace whet::probe

@@ -1,0 +1,162 @@
+// Sampled blocks that are alive, by address, and the filter that the free path asks first.
+//
+// The table belongs to the holder of the heap's mutex. The filter is read without it: a byte that
+// counts the table's blocks among all addresses that share it. A block is in the filter before its
+// address is known to the program, so 0 means that the block was never sampled.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace whet::probe {
+
+struct Live {
+    uintptr_t block; // 0: no entry
+    uint64_t size;
+    uint32_t cell;
+    uint32_t since; // seconds after the start, times 16
+};
+static_assert(sizeof(Live) == 24);
+
+class LiveFilter {
+  public:
+    bool may_hold(const void *block) const {
+        return counts_[place(reinterpret_cast<uintptr_t>(block))].load(std::memory_order_relaxed) != 0;
+    }
+    void add(uintptr_t block) { change(block, 1); }
+    void remove(uintptr_t block) { change(block, -1); }
+    // Only where nobody else runs.
+    void forget_all() {
+        for (auto &count : counts_)
+            count.store(0, std::memory_order_relaxed);
+    }
+
+  private:
+    static constexpr unsigned BITS = 16;
+    static constexpr uint8_t STUCK = 255; // too many to count: stays a "maybe" for ever
+
+    // Neighbours in memory are neighbours here, and the same places of different MiB are not.
+    static size_t place(uintptr_t block) {
+        return ((block >> 4) + (block >> 20) * 0x9E5) & ((size_t{1} << BITS) - 1);
+    }
+    void change(uintptr_t block, int by) {
+        auto &count = counts_[place(block)];
+        uint8_t now = count.load(std::memory_order_relaxed);
+        if (now != STUCK)
+            count.store(static_cast<uint8_t>(now + by), std::memory_order_relaxed);
+    }
+
+    std::array<std::atomic<uint8_t>, size_t{1} << BITS> counts_{};
+};
+
+class LiveTable {
+  public:
+    explicit LiveTable(LiveFilter &filter) : filter_(filter) {}
+
+    // Add an entry; its address must not be there yet.
+    void put(const Live &entry) {
+        if (4 * (used_ + 1) > 3 * slots_.size())
+            grow();
+        slots_[free_place(entry.block)] = entry;
+        ++used_;
+        filter_.add(entry.block);
+    }
+
+    bool holds(uintptr_t block) const { return !slots_.empty() && slots_[place_of(block)].block != 0; }
+
+    // Remove the entry of `block`, which must be there, and return it.
+    Live take(uintptr_t block) {
+        size_t i = place_of(block);
+        Live found = slots_[i];
+        close_gap(i);
+        --used_;
+        filter_.remove(block);
+        return found;
+    }
+
+    // Keep only what keep(Live &) is true for; it may change the cell.
+    template <class Keep> void filter(Keep keep) {
+        std::vector<Live> old(slots_.size());
+        old.swap(slots_);
+        used_ = 0;
+        for (Live &entry : old) {
+            if (!entry.block)
+                continue;
+            // What stays is never out of the filter: frees of other threads wait for nobody.
+            if (!keep(entry)) {
+                filter_.remove(entry.block);
+                continue;
+            }
+            slots_[free_place(entry.block)] = entry;
+            ++used_;
+        }
+    }
+
+    template <class Visit> void each(Visit visit) const {
+        for (const Live &entry : slots_)
+            if (entry.block)
+                visit(entry);
+    }
+
+    size_t size() const { return used_; }
+    size_t bytes() const { return slots_.size() * sizeof(Live); }
+
+    // The largest number of entries that `bytes` have room for.
+    static size_t capacity_in(size_t bytes) {
+        size_t slots = FIRST_SLOTS;
+        while (2 * slots * sizeof(Live) <= bytes)
+            slots *= 2;
+        return slots / 4 * 3 - 1;
+    }
+
+  private:
+    static constexpr size_t FIRST_SLOTS = 256;
+
+    size_t mask() const { return slots_.size() - 1; }
+    size_t home(uintptr_t block) const {
+        return static_cast<size_t>((block >> 4) * 0x9E3779B97F4A7C15ULL >> 20) & mask();
+    }
+    // Where it is, or a free place if it is not there.
+    size_t place_of(uintptr_t block) const {
+        size_t i = home(block);
+        while (slots_[i].block && slots_[i].block != block)
+            i = (i + 1) & mask();
+        return i;
+    }
+    size_t free_place(uintptr_t block) const {
+        size_t i = home(block);
+        while (slots_[i].block)
+            i = (i + 1) & mask();
+        return i;
+    }
+
+    // Entries behind a removed one move up, as long as that brings them nearer to their home.
+    void close_gap(size_t gap) {
+        for (size_t i = (gap + 1) & mask(); slots_[i].block; i = (i + 1) & mask()) {
+            size_t wanted = home(slots_[i].block);
+            if (((i - wanted) & mask()) >= ((i - gap) & mask())) {
+                slots_[gap] = slots_[i];
+                gap = i;
+            }
+        }
+        slots_[gap].block = 0;
+    }
+
+    void grow() {
+        std::vector<Live> old(slots_.empty() ? FIRST_SLOTS : 2 * slots_.size());
+        old.swap(slots_);
+        for (const Live &entry : old)
+            if (entry.block)
+                slots_[free_place(entry.block)] = entry;
+    }
+
+    LiveFilter &filter_;
+    std::vector<Live> slots_;
+    size_t used_ = 0;
+};
+
+} // namespace whet::probe

@@ -1,0 +1,134 @@
+"""The heap collector: which code allocates memory, and which memory is still in use.
+
+A thin face of native/probe/heap.hpp, which says how it works. What it gives is a
+profile.proto with Go's value types (alloc_objects, alloc_space, inuse_objects,
+inuse_space), one of the moment when most was in use, and a series of memory over time.
+"""
+
+import os
+import zlib
+
+from whet.collect.probe import load_probe
+from whet.errors import CollectError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["DEFAULT_BUDGET_BYTES", "DEFAULT_MEAN_BYTES", "HEAP", "HEAP_PEAK", "HeapCollector"]
+
+HEAP = "heap.pb.gz"
+HEAP_PEAK = "heap_peak.pb.gz"
+
+DEFAULT_MEAN_BYTES = 512 * 1024
+MAX_MEAN_BYTES = 1 << 40
+DEFAULT_BUDGET_BYTES = 32 << 20
+MIN_BUDGET_BYTES = 1 << 20
+
+# Counters that are shown only when something happened, with what they mean.
+_DOUBTS = {
+    "folded_objects": "allocations whose stacks were folded into their callers to keep memory bounded",
+    "folded_bytes": "bytes of them",
+    "rate_raised": "times the mean interval was doubled to keep memory bounded",
+    "hooks_mended": "times another tool took the allocator hooks away; what was freed meanwhile is unknown",
+    "hooks_left": "allocator domains where hooks stay, other tools' being on top of them",
+}
+
+
+class HeapCollector:
+    """Samples this process's allocations by their bytes; at most one runs at a time.
+
+    Args:
+        mean_bytes: bytes allocated between two samples, on average; 1 takes every allocation.
+        budget_bytes: memory that the collector itself may take, about.
+    """
+
+    name = "heap"
+
+    def __init__(
+        self, *, mean_bytes: int = DEFAULT_MEAN_BYTES, budget_bytes: int = DEFAULT_BUDGET_BYTES
+    ) -> None:
+        if not 1 <= mean_bytes <= MAX_MEAN_BYTES:
+            raise UsageError(f"the heap rate must lie between 1 and {MAX_MEAN_BYTES} bytes, not {mean_bytes}")
+        if budget_bytes < MIN_BUDGET_BYTES:
+            raise UsageError(f"the heap budget must be at least {MIN_BUDGET_BYTES} bytes, not {budget_bytes}")
+        self.mean_bytes = mean_bytes
+        self.budget_bytes = budget_bytes
+        self._probe = load_probe()
+        self._mine = False
+
+    def start(self) -> None:
+        """Begin to sample; what was allocated before is not seen.
+
+        Raises:
+            CollectError: this interpreter is not one whet knows, or a recording is running.
+        """
+        reason = self._probe.heap_start(self.mean_bytes, self.budget_bytes)
+        if reason:
+            raise CollectError(reason)
+        self._mine = True
+
+    def stop(self) -> None:
+        """End sampling and take the hooks away; again has no effect."""
+        if self._mine and self._probe.heap_running():
+            self._probe.heap_stop()
+
+    def statistics(self) -> dict[str, float]:
+        """Return counters by name; names that end in _ns are nanoseconds."""
+        statistics: dict[str, float] = self._probe.heap_statistics()
+        return statistics
+
+    def series(self) -> dict[str, list[float]]:
+        """Return memory over time, at most 1,024 moments: seconds, resident_bytes, traced_bytes."""
+        moments = self._probe.heap_series()
+        names = ("seconds", "resident_bytes", "traced_bytes")
+        return {name: [moment[i] for moment in moments] for i, name in enumerate(names)}
+
+    def facts(self) -> dict[str, object]:
+        """Return what the recording's metadata say of this collector."""
+        return {"mean_bytes": self.mean_bytes, "statistics": self.statistics(), "series": self.series()}
+
+    def comments(self) -> list[str]:
+        """Return what a reader of the profile should know about how it was made."""
+        s = self.statistics()
+        own_ns = s["sampling_ns"] + s["service_ns"] + s["hooks_ns"]
+        lines = [
+            f"whet: heap_mean_bytes={s['mean_bytes']:.0f}",
+            f"whet: heap_samples={s['samples']:.0f}",
+            f"whet: heap_overhead_share={own_ns / max(s['duration_ns'], 1.0):.6f}",
+            f"whet: heap_own_bytes={s['own_bytes']:.0f}",
+        ]
+        lines += [f"whet: {name}={s[name]:.0f} ({text})" for name, text in _DOUBTS.items() if s[name]]
+        return lines
+
+    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return the profiles as gzip-compressed profile.proto, by their files' names.
+
+        May be called while sampling and after stop(). `comments` are put before the
+        collector's own.
+        """
+        lines = [*comments, *self.comments()]
+        return {
+            HEAP: _packed(self._probe.heap_profile(lines)),
+            HEAP_PEAK: _packed(self._probe.heap_peak_profile(lines)),
+        }
+
+
+def _packed(data: bytes) -> bytes:
+    # A gzip container without a file name and time: equal profiles are equal bytes.
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return packer.compress(data) + packer.flush()
+
+
+def _forget_hooks_in_child() -> None:
+    load_probe().heap_forget_hooks()
+
+
+def _after_fork() -> None:
+    try:
+        _forget_hooks_in_child()
+    except CollectError:
+        return  # nothing was compiled, so nothing was hooked
+
+
+os.register_at_fork(after_in_child=_after_fork)

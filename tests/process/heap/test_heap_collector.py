@@ -1,0 +1,134 @@
+"""The heap collector inside real processes: is it right, is it harmless?"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from process.harness import needs_collector
+
+HERE = Path(__file__).parent
+pytestmark = needs_collector
+
+
+def scenario(name: str, **environment: str) -> dict[str, Any]:
+    command = [sys.executable, "-W", "ignore", str(HERE / "neighbours_program.py"), name]
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, env=env)
+    assert done.returncode == 0, done.stderr[-3000:]
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+ALLOCATORS = ["pymalloc", "malloc", "pymalloc_debug", "malloc_debug"]
+
+
+def size_class(size: int) -> int:
+    step = 1 << max(size.bit_length() - 4, 0)
+    return -(-size // step) * step
+
+
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_each_path_of_realloc_counts_once(allocator: str) -> None:
+    rows = scenario("reallocs", PYTHONMALLOC=allocator)["rows"]
+    freed = {100_000: 1, 200_000: 1, 400_000: 1, 50_000: 1, 800_000: 1, 1_600_000: 1, 25_000: 1, 3_200_000: 1}
+    for size, times in freed.items():
+        assert rows[f"reallocs.<locals>.walk {size_class(size)}"] == [3 * times, 3 * times * size, 0, 0], size
+    for size in (300, 400, 350):
+        allocated = rows[f"reallocs.<locals>.walk {size_class(size)}"]
+        assert allocated[:2] == [3, 3 * size]
+    assert rows[f"reallocs.<locals>.walk {size_class(6_400_000)}"] == [3, 3 * 6_400_000, 3, 3 * 6_400_000]
+
+
+def test_nothing_is_in_use_when_all_is_freed() -> None:
+    result = scenario("frees")
+    allocated = sum(values[1] for values in result["rows"].values())
+    in_use = sum(values[3] for values in result["rows"].values())
+    assert allocated > 6_000_000
+    # Free lists of the interpreter keep some small blocks.
+    assert in_use < 50_000
+
+
+def test_blocks_from_before_pass_and_those_of_later_are_left_alone() -> None:
+    result = scenario("before_and_after")
+    assert result["inuse"] == pytest.approx(50 * 150_001, rel=0.01)
+    assert result["after"] == result["inuse"]
+
+
+def test_sixteen_threads_are_told_apart() -> None:
+    by_thread = scenario("threads")["by_thread"]
+    for i in range(16):
+        assert by_thread[f"worker-{i}"] == pytest.approx(40 * 20 * 50_033, rel=0.01)
+
+
+def test_a_thousand_starts_and_stops_beside_busy_threads() -> None:
+    assert scenario("start_stop")["samples"] > 5_000
+
+
+def test_forked_children_are_not_measured_and_can_be() -> None:
+    result = scenario("fork")
+    assert result["statuses"] == [0, 0, 0]
+    size = size_class(70_001)
+    kept = [values for name, values in result["rows"].items() if name.endswith(f" {size}")]
+    assert sum(values[2] for values in kept) == 10
+
+
+def test_tracemalloc_started_later_keeps_working() -> None:
+    result = scenario("tracemalloc_on_top")
+    assert result["left"] == 3
+    assert result["rows"][f"scenario_tracemalloc_on_top {size_class(700_001)}"][:2] == [1, 700_001]
+    assert any(values[:2] == [1, 720_001] for values in result["again"].values())
+    assert result["again_left"] == 0
+
+
+def test_hooks_that_tracemalloc_took_along_come_back() -> None:
+    result = scenario("tracemalloc_below")
+    rows = result["rows"]
+    assert rows[f"scenario_tracemalloc_below {size_class(800_001)}"] == [1, 800_001, 1, 800_001]
+    assert [c for c in result["comments"] if "hooks_mended=" in c]
+
+
+def test_the_peak_is_what_was_in_use_then() -> None:
+    result = scenario("peak")
+    mib = 1 << 20
+    peak = {name: values for name, values in result["peak"].items() if values[1] > mib}
+    assert list(peak.values()) == [[30, 30 * (mib + 1)]]
+    assert all("at_peak" in name for name in peak)
+    in_use = {name: values[2:] for name, values in result["now"].items() if values[3] > mib}
+    assert list(in_use.values()) == [[20, 20 * (mib // 2 + 1)]]
+    assert result["statistics"]["peak_bytes"] == pytest.approx(30 * mib, rel=0.02)
+
+
+def test_code_that_is_gone_is_still_named() -> None:
+    rows = scenario("dying_code")["rows"]
+    named = [
+        values for name, values in rows.items() if name.startswith("generated_") and values[3] == 100_001
+    ]
+    assert len(named) == 300
+
+
+def test_other_interpreters_are_charged_and_harmless() -> None:
+    result = scenario("subinterpreters")
+    assert sum(values[1] for values in result["rows"].values()) > 20_000_000
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="no go: pprof cannot be asked")
+def test_pprof_opens_both_files_and_their_difference(tmp_path: Path) -> None:
+    scenario("files", HEAP_FILES=str(tmp_path))
+    command = ["go", "tool", "pprof", "-top", "-unit=b", "-tagfocus=bytes=100kb:"]
+
+    def pprof(*arguments: str) -> str:
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for index in ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space"):
+        assert f"Type: {index}" in pprof(f"-sample_index={index}", "second.pb.gz")
+    assert "6000060B" in pprof("-sample_index=inuse_space", "second.pb.gz")
+    assert "4000040B" in pprof("-base=first.pb.gz", "second.pb.gz")
+    assert "Type: inuse_space" in pprof("peak.pb.gz")
