@@ -23,7 +23,7 @@ print(sys.argv[1:])
 
 def advise(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "whet", "gc", "advise", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=110)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=280)
 
 
 def by_setting(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

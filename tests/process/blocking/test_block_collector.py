@@ -22,7 +22,7 @@ TOLERANCE_NS = 50_000
 TOLERANCE_SHARE = 0.01
 
 
-def run_program(name: str, *arguments: object, timeout_s: float = 110) -> Any:
+def run_program(name: str, *arguments: object, timeout_s: float = 280) -> Any:
     """Run a program of this folder; return what it printed as JSON."""
     command = [sys.executable, "-W", "ignore", str(HERE / name), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
