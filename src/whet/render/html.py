@@ -12,7 +12,7 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -68,8 +68,10 @@ def render_html(
     read_source: ReadSource | None = None,
     first: FirstState | None = None,
     with_bytecode: bool = False,
+    name: str = "profile",
+    others: Mapping[str, Profile] | None = None,
 ) -> str:
-    """Render a profile as one offline HTML page.
+    """Render a profile, or several of one program, as one offline HTML page.
 
     Args:
         profile: what to show.
@@ -78,12 +80,19 @@ def render_html(
             without it no source lines are embedded.
         first: what the page shows first, by default its overview.
         with_bytecode: whether the heaviest functions of Python files get their bytecode.
+        name: what the page calls the profile where there are others.
+        others: further profiles by what the page calls them.
 
     Raises:
         WhetError: the values are too large to be added up exactly in a browser.
     """
-    payload = _payload(profile, title, read_source, first or FirstState(), with_bytecode=with_bytecode)
-    return page_text(title, payload=_pack(payload))
+
+    def packed(shown: Profile, state: FirstState) -> str:
+        return _pack(_payload(shown, title, read_source, state, with_bytecode=with_bytecode))
+
+    payloads = {name: packed(profile, first or FirstState())}
+    payloads.update((other, packed(shown, FirstState())) for other, shown in (others or {}).items())
+    return page_text(title, payloads=payloads)
 
 
 def _pack(payload: dict[str, Any]) -> str:

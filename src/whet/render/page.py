@@ -15,6 +15,7 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -51,16 +52,26 @@ _IMPORT = re.compile(r"^import\s[^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:function|class|const|let)\b)", re.MULTILINE)
 
 
-def page_text(title: str, *, payload: str = "") -> str:
-    """Return the page; without a payload it asks the server it came from for data."""
+def page_text(title: str, *, payloads: Mapping[str, str] | None = None) -> str:
+    """Return the page; without payloads it asks the server it came from for data.
+
+    Args:
+        title: in its head.
+        payloads: packed data by what the page calls it; the first one is shown first.
+    """
     parts = {
-        "policy": page_policy(served=not payload),
+        "policy": page_policy(served=not payloads),
         "title": html.escape(title.encode("utf-8", "replace").decode("utf-8")),
         "style": _style(),
-        "payload": payload,
+        "payloads": "\n".join(_payload(name, data) for name, data in (payloads or {}).items()),
         "script": _script(),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("report.html"))
+
+
+def _payload(name: str, data: str) -> str:
+    kind = 'type="application/octet-stream" class="payload"'
+    return f'<script {kind} data-name="{html.escape(name)}">{data}</script>'
 
 
 def page_policy(*, served: bool) -> str:

@@ -8,9 +8,18 @@ import { Model } from "./model.js";
 
 const EMBEDDED_VIEWS = [["overview", "Overview"], ["flame", "Flame graph"], ["boxes", "Biggest boxes"], ["source", "Source"], ["graph", "Graph"], ["about", "About"]];
 
+/** Return the profile that the address names, the first one if it names none. */
+export function chosenProfile(names) {
+  const name = new URLSearchParams(location.hash.slice(1)).get("profile");
+  return names.includes(name) ? name : names[0];
+}
+
 export class EmbeddedData {
-  constructor(payload) {
+  /** `payload` is the data of the profile `name`, one of `names`. */
+  constructor(payload, name, names) {
     this.payload = payload;
+    this.name = name;
+    this.names = names;
     this.model = new Model(payload);
     this.views = EMBEDDED_VIEWS;
     this.isServed = false;
@@ -53,6 +62,7 @@ export class EmbeddedData {
   writeState(state, push) {
     const words = new URLSearchParams();
     const put = (name, value, usual) => value !== usual && words.set(name, value);
+    put("profile", this.name, this.names[0]);
     put("view", state.view, "overview");
     put("type", state.type, this.payload.defaultType);
     put("labels", state.labels.join(","), state.labels.map(() => -1).join(","));
@@ -66,6 +76,11 @@ export class EmbeddedData {
     if (hash === (location.hash || "#")) return;
     if (push) history.pushState(null, "", hash);
     else history.replaceState(null, "", hash);
+  }
+
+  /** Is the address that of another profile of this page? */
+  isElsewhere() {
+    return chosenProfile(this.names) !== this.name;
   }
 
   /** Return a promise of what a state needs and is not there, or null. */

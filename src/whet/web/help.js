@@ -3,7 +3,7 @@
 import { make } from "./dom.js";
 
 const KEYS = [
-  ["Views", [["/", "search (text, or /regular expression/)"], ["t", "light or dark"], ["?", "this help"], ["Esc", "close, clear, zoom out"]]],
+  ["Views", [["/", "search (text, or /regular expression/)"], ["m", "what else was measured, one after the other"], ["t", "light or dark"], ["?", "this help"], ["Esc", "close, clear, zoom out"]]],
   ["Flame graph", [["↑ ↓ ← →", "walk to parent, heaviest child, neighbours"], ["Enter, click", "zoom into the box"], ["Backspace", "zoom out one step"], ["0 or Home", "zoom out fully"], ["i", "turn around: callers of the leaves"], ["s, double click", "sandwich: callers above, callees below"], ["o", "source of the function"], ["b", "instructions in the source, on or off"], ["n, N", "next, previous match"]]],
   ["Graph", [["wheel, + −", "zoom"], ["drag, ↑ ↓ ← →", "move"], ["0", "show all"], ["click", "callers and callees of a box"]]],
   ["Boxes", [["f, c", "sort by flat, by cum"], ["↑ ↓", "walk through the rows"], ["Enter", "select and mark in the flame graph"]]],

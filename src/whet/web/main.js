@@ -5,7 +5,7 @@ import { showAbout } from "./about.js";
 import { BoxesTable } from "./boxes.js";
 import { Palette } from "./colors.js";
 import { byId, make } from "./dom.js";
-import { EmbeddedData } from "./embedded.js";
+import { EmbeddedData, chosenProfile } from "./embedded.js";
 import { FlameView } from "./flame.js";
 import { formatBound, formatCount, formatInterval, formatShare, formatValue } from "./format.js";
 import { GraphView } from "./graph.js";
@@ -32,9 +32,27 @@ class Report {
     this.state = data.readState();
     this.makeViews();
     this.makeTools();
-    addEventListener("hashchange", () => this.goTo(data.readState(), null));
-    addEventListener("popstate", () => this.goTo(data.readState(), null));
+    addEventListener("hashchange", () => this.moved());
+    addEventListener("popstate", () => this.moved());
     addEventListener("keydown", (event) => this.onKey(event));
+  }
+
+  /** The address has changed: show what it says. */
+  moved() {
+    // The views are made for one profile: another one is opened anew.
+    if (!this.data.isServed && this.data.isElsewhere()) return location.reload();
+    return this.goTo(this.data.readState(), null);
+  }
+
+  /** Show another profile of this page. */
+  turnTo(name) {
+    const { names } = this.data;
+    location.hash = name === names[0] ? "" : new URLSearchParams({ profile: name });
+  }
+
+  turnToNext() {
+    const { names, name } = this.data;
+    if (names && names.length > 1) this.turnTo(names[(names.indexOf(name) + 1) % names.length]);
   }
 
   /** Change a part of the state and show what follows from it. */
@@ -128,6 +146,8 @@ class Report {
     const tabs = document.querySelector(".tabs");
     this.data.views.forEach(([key, label], i) => tabs.append(make("button", { type: "button", role: "tab", id: `tab-${key}`, title: `${label} (${i + 1})`, onclick: () => this.goTo({ view: key }), onkeydown: (event) => this.onTabKey(event, i) }, label)));
     const { model } = this;
+    const names = this.data.names ?? [];
+    if (names.length > 1) names.forEach((name) => byId("profiles").append(make("button", { type: "button", "aria-pressed": String(name === this.data.name), title: `${name} (m: the next one)`, onclick: () => this.turnTo(name) }, name)));
     if (model.types.length > 1) model.types.forEach(([type, unit], i) => byId("types").append(make("button", { type: "button", title: `${type} in ${unit}`, onclick: () => this.goTo({ type: i }) }, type.replaceAll("_", " "))));
     this.data.choices().forEach((key, i) => {
       const options = key.values.map((text, value) => make("option", { value }, value ? text || "(empty)" : `no ${key.name}`));
@@ -493,6 +513,7 @@ class Report {
       c: () => this.goTo({ sort: "cum" }, false),
       0: () => this.goTo({ zoom: this.data.noZoom() }),
       b: () => this.source.toggleCode(),
+      m: () => this.turnToNext(),
       ...(this.data.isServed ? this.servedKeys(frame) : {}),
     };
     const view = this.data.views[Number(event.key) - 1];
@@ -545,10 +566,16 @@ class Report {
   }
 }
 
+async function embedded(payloads) {
+  const names = [...payloads.keys()];
+  const name = chosenProfile(names);
+  return new EmbeddedData(await unpack(payloads.get(name).textContent), name, names);
+}
+
 async function open() {
   try {
-    const packed = byId("payload").textContent.trim();
-    const data = packed ? new EmbeddedData(await unpack(packed)) : await ServedData.open();
+    const payloads = new Map([...document.querySelectorAll("script.payload")].map((part) => [part.dataset.name, part]));
+    const data = payloads.size ? await embedded(payloads) : await ServedData.open();
     const report = new Report(data);
     window.report = report;
     await report.goTo({}, null);
