@@ -9,6 +9,7 @@
 #include "probe/gc_hook.hpp"
 #include "probe/heap.hpp"
 #include "probe/labels.hpp"
+#include "probe/own_threads.hpp"
 #include "probe/sampler.hpp"
 #include "probe/service.hpp"
 #include "probe/stack_table.hpp"
@@ -104,6 +105,8 @@ NB_MODULE(_probe, m) {
     m.def("surround", &surround, nb::arg("before"), nb::arg("function"), nb::arg("after"));
     m.def("precede", &precede, nb::arg("before"), nb::arg("function"));
     m.def("adapt", &adapt, nb::arg("change"), nb::arg("function"));
+    m.def("own_thread_begin", &own_thread_begin, "The calling thread is no part of the program.");
+    m.def("own_thread_end", &own_thread_end);
     m.def("set_process_label", &set_process_label, nb::arg("text"),
           "The label `process` of all samples written from now on; '' is none.");
     m.def(

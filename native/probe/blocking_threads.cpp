@@ -77,7 +77,8 @@ WaitingThread *waiting_thread() {
     WaitingThread *slot = own_slot;
     if (!slot) [[unlikely]]
         return enter();
-    return slot == &not_recorded ? nullptr : slot;
+    // A thread that Python code of ours started becomes ours after its first wait for the GIL.
+    return slot == &not_recorded || this_thread().ours ? nullptr : slot;
 }
 
 WaitingThread *waiting_threads_begin() { return slots; }

@@ -21,6 +21,14 @@ void wait_until_gone(pid_t tid) {
 
 } // namespace
 
+void own_thread_begin() {
+    ThisThread &self = this_thread();
+    self.ours = true;
+    ThreadTable::instance().exclude(self.tid);
+}
+
+void own_thread_end() { ThreadTable::instance().include(this_thread().tid); }
+
 bool OwnThread::start(void *(*routine)(void *), void *argument) {
     if (there_)
         return true;
@@ -37,10 +45,8 @@ bool OwnThread::start(void *(*routine)(void *), void *argument) {
 }
 
 void OwnThread::begin() {
-    ThisThread &self = this_thread();
-    self.ours = true;
-    tid_.store(self.tid);
-    ThreadTable::instance().exclude(self.tid);
+    own_thread_begin();
+    tid_.store(this_thread().tid);
 }
 
 void OwnThread::end() {

@@ -7,6 +7,10 @@
 
 namespace whet::probe {
 
+// A thread that Python code of ours has started calls these first and last.
+void own_thread_begin();
+void own_thread_end();
+
 class OwnThread {
   public:
     // Start it unless it runs; false if that is not possible.

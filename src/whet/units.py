@@ -1,16 +1,18 @@
 """Units of measured values: families, factors, and the text form pprof gives them.
 
 Inside whet quantities are integers of a base unit (nanoseconds, bytes, counts); this
-module knows how units relate and how pprof writes a value. It holds no state and imports
-nothing. The text forms are those of pprof's `internal/measurement`, because reports are
+module knows how units relate, how pprof writes a value and how people write one. It holds
+no state. The text forms are those of pprof's `internal/measurement`, because reports are
 compared with pprof's byte by byte.
 """
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
-    "format_duration", "format_percentage", "format_value", "is_binary_unit", "same_family", "scale",
-    "tidy_unit", "to_base",
+    "format_duration", "format_percentage", "format_value", "is_binary_unit", "parse_duration_s",
+    "parse_size", "same_family", "scale", "tidy_unit", "to_base",
 ]  # fmt: skip
 
 # (canonical name, aliases, factor to the family's base unit)
@@ -48,6 +50,9 @@ _FAMILIES: list[tuple[list[_Unit], str, float]] = [
     (_TIME, "s", 1e9),
     (_COMPUTE, "GCU", 1.0),
 ]
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)(?:([kmgt])i?b?|b)?", re.IGNORECASE)
 _BASE_NAMES = ("bytes", "nanoseconds", "gcu")
 _AUTOMATIC = ("minimum", "auto")
 _SILENT = ("count", "sample", "unit", "minimum", "auto")
@@ -143,6 +148,26 @@ def _decimal(value: int, digits: int) -> str:
     whole, fraction = divmod(value, 10**digits)
     text = f"{fraction:0{digits}d}".rstrip("0") if digits else ""
     return f"{whole}.{text}" if text else str(whole)
+
+
+def parse_duration_s(text: str) -> float | None:
+    """Return the seconds that "1.5s", "300ms" or "1m30s" says, None if it is no time above 0."""
+    parts = _DURATION.findall(text)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    whole = "".join(number + unit for number, unit in parts)
+    return seconds if whole == text and seconds > 0 else None
+
+
+def parse_size(text: str) -> int | None:
+    """Return the bytes that "4096", "512kB" or "1MiB" says, None if it is no whole number of them above 0.
+
+    All prefixes are powers of 1024, as everywhere in profiles.
+    """
+    found = _SIZE.fullmatch(text)
+    if not found:
+        return None
+    size = float(found[1]) * 1024 ** "bkmgt".index((found[2] or "b").lower())
+    return int(size) if size == int(size) and size >= 1 else None
 
 
 def tidy_unit(unit: str) -> tuple[str, float]:

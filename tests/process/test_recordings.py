@@ -73,7 +73,7 @@ def test_recording_holds_profile_report_and_metadata(tmp_path: Path) -> None:
         facts["cpu"]["statistics"]["samples"] == len(profile(rec).samples)
         or facts["cpu"]["statistics"]["samples"]
     )
-    assert facts["summary"]["boxes"][0]["name"].startswith("<string>.work")
+    assert facts["summary"]["cpu"]["boxes"][0]["name"].startswith("<string>.work")
     assert facts["files"]["cpu.pb.gz"] == (rec / "cpu.pb.gz").stat().st_size
     assert {p.name for p in rec.iterdir()} == {"cpu.pb.gz", "meta.json", "report.html"}
     said = done.err.decode()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whet.cli.run import parse
+from whet.cli.run_options import parse
 from whet.collect.recording import (
     claim,
     encode_json,

@@ -10,6 +10,7 @@ import zlib
 
 from whet.collect.probe import load_probe
 from whet.collect.recording import BLOCK, MUTEX
+from whet.collect.settings import DEFAULT_THRESHOLD_NS
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_THRESHOLD_NS", "MAX_THRESHOLD_NS", "MIN_THRESHOLD_NS", "BlockCollector"]
 
-DEFAULT_THRESHOLD_NS = 100_000
 # Below it most of what is seen is the calls' own cost.
 MIN_THRESHOLD_NS = 1_000
 MAX_THRESHOLD_NS = 3_600_000_000_000

@@ -9,15 +9,14 @@ import os
 import sys
 
 from whet.collect.probe import load_probe
+from whet.collect.recording import GC
 from whet.errors import CollectError
 
-__all__ = ["GC", "GcCollector", "print_as_asked", "print_collections"]
+__all__ = ["GcCollector", "print_as_asked", "print_collections"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-GC = "gc.txt"
 
 
 class GcCollector:

@@ -10,7 +10,6 @@ import sys
 import time
 
 from whet.collect.recording import (
-    CPU,
     META,
     REPORT,
     claim,
@@ -22,7 +21,7 @@ from whet.collect.recording import (
     write_atomically,
 )
 from whet.collect.session import Session
-from whet.collect.settings import Settings
+from whet.collect.settings import DEFAULT_THRESHOLD_NS, Settings
 from whet.errors import CollectError, SourceError
 
 __all__ = ["profile", "start", "stop"]
@@ -40,7 +39,12 @@ _current: "_Recording | None" = None
 
 
 def start(
-    directory: "str | os.PathLike[str] | None" = None, *, rate_hz: int = 100, report: bool = True
+    directory: "str | os.PathLike[str] | None" = None,
+    *,
+    rate_hz: int = 100,
+    block: bool = False,
+    gc: bool = False,
+    report: bool = True,
 ) -> str:
     """Start recording this process and return the recording's directory (absolute).
 
@@ -48,6 +52,8 @@ def start(
         directory: where to record; a recording there is replaced, other files are refused.
             None makes a new directory `whet-DATE-TIME-PROGRAM`.
         rate_hz: samples per second of CPU time, 1 to 10,000.
+        block: record waits, too, and who made others wait.
+        gc: record garbage collections, too.
         report: make `report.html` at the end.
 
     Raises:
@@ -57,7 +63,8 @@ def start(
     global _current
     if _current is not None and _current.pid == os.getpid():
         raise CollectError("this process is being recorded already", hint="call whet.stop() first")
-    recording = _Recording(_absolute(directory), rate_hz=rate_hz, report=report)
+    settings = Settings(rate_hz=rate_hz, block_ns=DEFAULT_THRESHOLD_NS if block else None, gc=gc)
+    recording = _Recording(_absolute(directory), settings, report=report)
     recording.start()
     _current = recording
     return recording.directory
@@ -93,16 +100,17 @@ class profile:  # noqa: N801 (it is used like a function)
         directory: "str | os.PathLike[str] | None" = None,
         *,
         rate_hz: int = 100,
+        block: bool = False,
+        gc: bool = False,
         report: bool = True,
     ) -> None:
         self.directory: str | None = None
         self._wanted = directory
-        self._rate_hz = rate_hz
-        self._report = report
+        self._how: dict[str, Any] = {"rate_hz": rate_hz, "block": block, "gc": gc, "report": report}
         self._in_calls = 0
 
     def __enter__(self) -> "profile":
-        self.directory = start(self._wanted, rate_hz=self._rate_hz, report=self._report)
+        self.directory = start(self._wanted, **self._how)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -170,11 +178,11 @@ class _Call:
 class _Recording:
     """A session, the directory it writes to and what its meta.json says."""
 
-    def __init__(self, directory: str, *, rate_hz: int, report: bool) -> None:
+    def __init__(self, directory: str, settings: Settings, *, report: bool) -> None:
         self.directory = directory
         self.pid = os.getpid()
         self._report = report
-        self._session = Session(directory, settings=Settings(rate_hz=rate_hz), publish=self._publish)
+        self._session = Session(directory, settings=settings, publish=self._publish)
 
     def start(self) -> None:
         made = claim(self.directory)
@@ -221,8 +229,8 @@ class _Recording:
 
 def _make_report(directory: str) -> None:
     """Have another process write report.html; without one the recording is still complete."""
-    profile_path, report_path = os.path.join(directory, CPU), os.path.join(directory, REPORT)
-    command = [sys.executable, "-m", "whet", "prof", "--html", report_path, profile_path]
+    report_path = os.path.join(directory, REPORT)
+    command = [sys.executable, "-m", "whet", "prof", "--html", report_path, directory]
     quiet = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
         pid = os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet)

@@ -16,6 +16,8 @@ from whet.errors import SourceError
 __all__ = [
     "BLOCK",
     "CPU",
+    "GC",
+    "HEAP",
     "META",
     "MUTEX",
     "NOT_FOLLOWED",
@@ -45,11 +47,13 @@ if TYPE_CHECKING:
 SCHEMA = "whet.recording/1"
 META = "meta.json"
 CPU = "cpu.pb.gz"
+HEAP = "heap.pb.gz"
 BLOCK = "block.pb.gz"
 MUTEX = "mutex.pb.gz"
+GC = "gc.txt"
 REPORT = "report.html"
 # Profiles that a recording may have.
-PROFILES = (CPU,)
+PROFILES = (CPU, HEAP, BLOCK, MUTEX)
 # Below it a directory for each process, where the program started others.
 PROCESSES = "processes"
 # In it, a byte for each process that was not followed.
@@ -58,7 +62,7 @@ NOT_FOLLOWED = ".not-followed"
 SESSION = ".session.json"
 REQUEST = ".checkpoint"
 
-_OWN_FILES = (META, *PROFILES, REPORT, SESSION, REQUEST)
+_OWN_FILES = (META, *PROFILES, GC, REPORT, SESSION, REQUEST)
 _SCHEMA_WITHIN_BYTES = 200
 
 
@@ -156,7 +160,7 @@ def metadata(
 def file_sizes(directory: str) -> "dict[str, int]":
     """Return the sizes in bytes of the files that the recording has."""
     sizes = {}
-    for name in (*PROFILES, REPORT):
+    for name in (*PROFILES, GC, REPORT):
         path = os.path.join(directory, name)
         if os.path.exists(path):
             sizes[name] = os.path.getsize(path)

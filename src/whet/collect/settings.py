@@ -2,7 +2,9 @@
 
 from whet.collect.cpu import DEFAULT_RATE_HZ, CpuCollector
 
-__all__ = ["Settings", "make_collectors"]
+__all__ = ["DEFAULT_THRESHOLD_NS", "Settings", "make_collectors"]
+
+DEFAULT_THRESHOLD_NS = 100_000
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,14 +27,27 @@ class Settings:
 
     Attributes:
         rate_hz: samples per second of CPU time, 1 to 10,000.
+        heap_bytes: allocated bytes between two samples of the heap, 1 is every allocation; None: no heap.
+        block_ns: waits shorter than that are left out; None: no waits.
+        gc: record garbage collections.
         duration_s: record only that long; None is without limit.
         follow: record the Python programs that it starts, too.
     """
 
     def __init__(
-        self, *, rate_hz: int = DEFAULT_RATE_HZ, duration_s: float | None = None, follow: bool = False
+        self,
+        *,
+        rate_hz: int = DEFAULT_RATE_HZ,
+        heap_bytes: int | None = None,
+        block_ns: int | None = None,
+        gc: bool = False,
+        duration_s: float | None = None,
+        follow: bool = False,
     ) -> None:
         self.rate_hz = rate_hz
+        self.heap_bytes = heap_bytes
+        self.block_ns = block_ns
+        self.gc = gc
         self.duration_s = duration_s
         self.follow = follow
 
@@ -58,4 +73,13 @@ def make_collectors(settings: Settings) -> "list[Collector]":
         CollectError: whet was installed without a compiler.
         UsageError: a setting is out of range.
     """
-    return [CpuCollector(rate_hz=settings.rate_hz)]
+    collectors: list[Collector] = [CpuCollector(rate_hz=settings.rate_hz)]
+    if settings.block_ns is not None:
+        from whet.collect.blocking import BlockCollector
+
+        collectors.append(BlockCollector(threshold_ns=settings.block_ns))
+    if settings.gc:
+        from whet.collect.gc import GcCollector
+
+        collectors.append(GcCollector())
+    return collectors

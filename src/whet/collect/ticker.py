@@ -1,8 +1,8 @@
 """A thread that calls a function now and then, and that nobody notices.
 
 It is a bare `_thread`: `threading` is not imported and does not know of it, so
-`threading.active_count()` and the waiting for threads at shutdown are as without it. It does
-not decide what happens at a tick.
+`threading.active_count()` and the waiting for threads at shutdown are as without it. No collector
+sees it. It does not decide what happens at a tick.
 
 From CPython 3.12 on, `os.fork` warns when the process has more than one thread; `stop` returns
 only when the thread is gone from the kernel's books, so that a stopped ticker is not counted.
@@ -11,6 +11,8 @@ only when the thread is gone from the kernel's books, so that a stopped ticker i
 import _thread
 import os
 import time
+
+from whet.collect.probe import load_probe
 
 __all__ = ["Ticker"]
 
@@ -30,6 +32,7 @@ class Ticker:
 
     def __init__(self, tick: "Callable[[], float | None]") -> None:
         self._tick = tick
+        self._probe = load_probe()
         self._stopping = _thread.allocate_lock()
         self._ended = _thread.allocate_lock()
         self._thread = 0
@@ -69,9 +72,11 @@ class Ticker:
 
     def _run(self, stopping: "_thread.LockType", ended: "_thread.LockType") -> None:
         self._thread = _thread.get_native_id()
+        self._probe.own_thread_begin()
         try:
             wait_s = self._tick()
             while wait_s is not None and not stopping.acquire(True, wait_s):
                 wait_s = self._tick()
         finally:
+            self._probe.own_thread_end()
             ended.release()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
+from whet import units
 from whet.driver.bench import Options
 from whet.errors import UsageError
 
 __all__ = ["parse_benchtime", "parse_duration_s", "parse_whole"]
-
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
 def parse_benchtime(options: Options, name: str, text: str) -> Options:
@@ -31,9 +28,8 @@ def parse_duration_s(name: str, text: str) -> float:
     Raises:
         UsageError: it is no time above 0.
     """
-    parts = _DURATION.findall(text)
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
+    seconds = units.parse_duration_s(text)
+    if seconds is None:
         raise UsageError(f"{name}: {text!r} is no time", hint='for example "1s" or "300ms"')
     return seconds
 

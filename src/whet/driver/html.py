@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from whet.analyze.profile.choice import Choices
 from whet.analyze.profile.config import Config, Defaults
 from whet.analyze.profile.report import prepare
 from whet.analyze.profile.values import choose_sample_index
-from whet.driver.sources import SourceReader
+from whet.collect.recording import is_recording
+from whet.driver.sources import SourceReader, load_recording
 from whet.driver.webstate import WebState, parse_address
 from whet.errors import UsageError
 from whet.model.profile import Profile
@@ -31,7 +32,11 @@ def make_html(
     state = parse_address(view, config)
     profile = Choices(profile).chosen(state.labels, state.time)
     reader = SourceReader(config.source_path)
-    return saved_page(profile, profile_title(sources), state, reader)
+    others: dict[str, Profile] = {}
+    if len(sources) == 1 and is_recording(sources[0]) and not view:
+        others = load_recording(sources[0])
+        others.pop(next(iter(others)))
+    return saved_page(profile, profile_title(sources), state, reader, others)
 
 
 def profile_title(sources: Sequence[str]) -> str:
@@ -40,9 +45,16 @@ def profile_title(sources: Sequence[str]) -> str:
 
 
 def saved_page(
-    profile: Profile, title: str, state: WebState, reader: SourceReader
+    profile: Profile,
+    title: str,
+    state: WebState,
+    reader: SourceReader,
+    others: Mapping[str, Profile] | None = None,
 ) -> tuple[bytes, list[str]]:
-    """Render a view as a page of its own: the samples and frames that it is about, all of them."""
+    """Render a view as a page of its own: the samples and frames that it is about, all of them.
+
+    `others` are further profiles of the recording, whole, by what a person calls them.
+    """
     index = choose_sample_index(profile, state.config.sample_index)
     config = state.config.changed(relative_percentages=False, mean=False)
     if config.granularity not in ("functions", "filefunctions"):
@@ -60,7 +72,13 @@ def saved_page(
         sandwich=_function_name(report.source, state.sandwich),
     )
     page = render_html(
-        report.divided_profile(), title=title, read_source=reader.text, first=first, with_bytecode=True
+        report.divided_profile(),
+        title=title,
+        read_source=reader.text,
+        first=first,
+        with_bytecode=True,
+        name="CPU" if others else "profile",
+        others=others,
     )
     return page.encode("utf-8", "replace"), report.warnings
 

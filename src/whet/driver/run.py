@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Outcome",
     "Plan",
-    "add_summary",
+    "add_summaries",
     "execute",
     "interpreter_flags",
-    "load_profile",
+    "load_profiles",
     "plan",
     "write_meta",
     "write_report",
@@ -163,30 +163,32 @@ def write_meta(outcome: Outcome) -> None:
         outcome.trouble = f"{outcome.directory}: cannot write the recording: {explain(error)}"
 
 
-def load_profile(outcome: Outcome) -> Profile:
-    """Read the recorded profile.
+def load_profiles(outcome: Outcome) -> dict[str, Profile]:
+    """Read the recorded profiles, by what a person calls them; the CPU profile is the first.
 
     Raises:
-        FormatError: it is malformed.
-        OSError: it cannot be read.
+        SourceError: one cannot be read.
+        FormatError: one is malformed.
     """
-    from whet.formats.pprof import decode
+    from whet.driver.sources import load_recording
 
-    path = os.path.join(outcome.directory, CPU)
-    with open(path, "rb") as file:
-        return decode(file.read(), source=path)
+    return load_recording(outcome.directory)
 
 
-def add_summary(outcome: Outcome, profile: Profile) -> Summary:
-    """Put the biggest boxes into the recording's metadata, and return them."""
+def add_summaries(outcome: Outcome, profiles: Mapping[str, Profile]) -> dict[str, Summary]:
+    """Put the biggest boxes of each profile into the recording's metadata, and return them."""
     from whet.driver.summary import summarize, summary_record
 
-    summary = summarize(profile)
-    outcome.meta["summary"] = summary_record(summary)
-    return summary
+    limits = [10] + [5] * (len(profiles) - 1)
+    summaries = {
+        name: summarize(profile, limit=limit)
+        for (name, profile), limit in zip(profiles.items(), limits, strict=True)
+    }
+    outcome.meta["summary"] = {name.lower(): summary_record(one) for name, one in summaries.items()}
+    return summaries
 
 
-def write_report(outcome: Outcome, profile: Profile) -> str:
+def write_report(outcome: Outcome, profiles: Mapping[str, Profile]) -> str:
     """Write `report.html` and return its path (absolute).
 
     Raises:
@@ -195,7 +197,11 @@ def write_report(outcome: Outcome, profile: Profile) -> str:
     from whet.render.html import render_html
 
     path = os.path.join(outcome.directory, REPORT)
-    page = render_html(profile, title=_title(outcome), read_source=_read_source)
+    others = dict(profiles)
+    name = next(iter(others))
+    page = render_html(
+        others.pop(name), title=_title(outcome), read_source=_read_source, name=name, others=others
+    )
     write_atomically(path, page.encode("utf-8", "backslashreplace"))
     return path
 

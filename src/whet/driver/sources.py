@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from whet.analyze.profile.paths import trimmed_path
+from whet.collect.recording import BLOCK, CPU, HEAP, MUTEX, PROFILES
 from whet.errors import FormatError, SourceError
 
 TYPE_CHECKING = False
@@ -29,13 +30,15 @@ __all__ = [
     "is_readable_once",
     "load_profile",
     "load_profiles",
+    "load_recording",
     "merge_profile",
     "write_output",
 ]
 
 _OBJECT_MAGIC = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
 _PIPE_TIMEOUT_S = 10
-_PROFILE_NAMES = ("cpu.pb.gz", "heap.pb.gz", "block.pb.gz", "mutex.pb.gz")
+# What a person calls the profiles of a recording.
+_TITLES = {CPU: "CPU", HEAP: "Memory", BLOCK: "Waiting", MUTEX: "Holding"}
 
 
 def load_profiles(sources: Sequence[str]) -> Profile:
@@ -54,6 +57,17 @@ def load_profiles(sources: Sequence[str]) -> Profile:
     from whet.model.merge import merge
 
     return merge(with_common_types([with_mapping(p) for p in profiles]))
+
+
+def load_recording(directory: str) -> dict[str, Profile]:
+    """Read all profiles of a recording, by what a person calls them.
+
+    Raises:
+        SourceError: one cannot be read.
+        FormatError: one is not a profile.
+    """
+    paths = {_TITLES[name]: os.path.join(directory, name) for name in PROFILES}
+    return {title: load_profile(path) for title, path in paths.items() if os.path.exists(path)}
 
 
 def load_profile(source: str) -> Profile:
@@ -165,13 +179,11 @@ def is_object_file(path: str) -> bool:
 
 
 def _in_recording(directory: str) -> str:
-    for name in _PROFILE_NAMES:
+    for name in PROFILES:
         path = os.path.join(directory, name)
         if os.path.isfile(path):
             return path
-    raise SourceError(
-        f"{directory}: a directory without a profile", hint=f"a recording has {_PROFILE_NAMES[0]}"
-    )
+    raise SourceError(f"{directory}: a directory without a profile", hint=f"a recording has {PROFILES[0]}")
 
 
 def _source_error(path: str, error: OSError) -> SourceError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from whet.render.profile.intervals import bound_text
@@ -21,7 +21,6 @@ __all__ = ["render_summary"]
 
 _BAR_CELLS = 12
 _FULL, _WHISKER = "█", "░"
-_NUMBER_COLUMNS = 40  # width of the plain table before the names
 _LEAST_WIDTH = 14
 
 
@@ -71,22 +70,46 @@ class _Summary(Protocol):
     def functions(self) -> int: ...
 
 
-def render_summary(summary: _Summary, *, colour: bool, width: int = 100, root: str = "") -> str:
+_Column = tuple[str, int, Callable[[_Box], str]]
+
+
+def render_summary(
+    summary: _Summary, *, colour: bool, width: int = 100, root: str = "", title: str = ""
+) -> str:
     """Return the table, ending in a newline.
 
     Args:
         summary: what `driver.summary.summarize` returned.
+        title: what the table is about, where it is one of several; such a table has no bounds (they
+            are for time that was computed) and no legend.
         colour: whether the reader is a terminal that shows colours and block characters.
         width: columns there are.
         root: directory that file names are shown relative to.
     """
+    head = _headline(summary, title)
     if not summary.boxes:
-        return f"{_headline(summary)}\nno samples fell into the program; nothing to show\n"
-    table = _coloured(summary, width, root) if colour else _plain(summary, width, root)
-    return f"{table}{_footer(summary)}\n"
+        return f"{head}\n" if title else f"{head}\nno samples fell into the program; nothing to show\n"
+    draw = _coloured if colour else _plain
+    table = draw(summary, head, _columns(summary, with_bound=not title), width, root)
+    return table if title else f"{table}{_footer(summary)}\n"
 
 
-def _headline(summary: _Summary) -> str:
+def _columns(summary: _Summary, *, with_bound: bool) -> list[_Column]:
+    """Return the columns of numbers: title, width, what a cell says."""
+    columns: list[_Column] = [("own", 7, lambda box: f"{100 * box.flat_share:.1f}%")]
+    if any(box.flat_share_low is not None for box in summary.boxes):
+        columns.append(("95 % interval", 13, _interval))
+    columns.append(("total", 7, lambda box: f"{100 * box.cum_share:.1f}%"))
+    if with_bound:
+        columns.append(("if free", 8, _bound))
+    return columns
+
+
+def _bound(box: _Box) -> str:
+    return "all" if box.amdahl_bound is None else bound_text(box.amdahl_bound)
+
+
+def _headline(summary: _Summary, title: str) -> str:
     parts = []
     if summary.samples is not None:
         parts.append(f"{summary.samples:,} samples{_rate(summary)}".replace(",", " "))
@@ -94,7 +117,7 @@ def _headline(summary: _Summary) -> str:
     parts.append(f"{total} of {summary.sample_type}")
     if summary.duration_nanos:
         parts[-1] += f" in {format_value(summary.duration_nanos, 'nanoseconds')}"
-    return ", ".join(parts)
+    return f"{title}: {', '.join(parts)}" if title else ", ".join(parts)
 
 
 def _rate(summary: _Summary) -> str:
@@ -113,20 +136,6 @@ def _footer(summary: _Summary) -> str:
         "own: in the function itself; total: with all it calls; if free: the most the whole could gain"
     )
     return "\n".join(lines)
-
-
-def _cells(summary: _Summary, root: str) -> list[tuple[str, str, str, str, str, str]]:
-    return [
-        (
-            f"{100 * box.flat_share:.1f}%",
-            _interval(box),
-            f"{100 * box.cum_share:.1f}%",
-            "all" if box.amdahl_bound is None else bound_text(box.amdahl_bound),
-            box.name,
-            _place(box, root),
-        )
-        for box in summary.boxes
-    ]
 
 
 def _interval(box: _Box) -> str:
@@ -159,15 +168,17 @@ def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _plain(summary: _Summary, width: int, root: str) -> str:
-    lines = [_headline(summary), f"{'own':>7} {'95 % interval':>13} {'total':>7} {'if free':>8}  function"]
-    cells = _cells(summary, root)
-    room = max(width - _NUMBER_COLUMNS, 2 * _LEAST_WIDTH)
-    place_width = min(max(len(c[5]) for c in cells), max(room // 3, _LEAST_WIDTH))
-    name_width = min(max(len(c[4]) for c in cells), room - place_width - 2)
-    for own, interval, total, bound, name, place in cells:
-        left = f"{own:>7} {interval:>13} {total:>7} {bound:>8}  {_shortened(name, name_width):<{name_width}}"
-        lines.append(f"{left}  {_tail(place, place_width)}".rstrip())
+def _plain(summary: _Summary, head: str, columns: list[_Column], width: int, root: str) -> str:
+    lines = [head, " ".join(f"{title:>{cells}}" for title, cells, _ in columns) + "  function"]
+    taken = sum(cells + 1 for _, cells, _ in columns) + 1
+    room = max(width - taken, 2 * _LEAST_WIDTH)
+    places = [_place(box, root) for box in summary.boxes]
+    place_width = min(max(map(len, places)), max(room // 3, _LEAST_WIDTH))
+    name_width = min(max(len(box.name) for box in summary.boxes), room - place_width - 2)
+    for box, place in zip(summary.boxes, places, strict=True):
+        numbers = " ".join(f"{text(box):>{cells}}" for _, cells, text in columns)
+        name = f"{_shortened(box.name, name_width):<{name_width}}"
+        lines.append(f"{numbers}  {name}  {_tail(place, place_width)}".rstrip())
     return "\n".join(lines) + "\n"
 
 
@@ -178,7 +189,7 @@ def _tail(place: str, room: int) -> str:
     return shorter if len(shorter) <= room else f"…{place[-(room - 1) :]}"
 
 
-def _coloured(summary: _Summary, width: int, root: str) -> str:
+def _coloured(summary: _Summary, head: str, columns: list[_Column], width: int, root: str) -> str:
     from io import StringIO
 
     from rich.console import Console
@@ -186,24 +197,24 @@ def _coloured(summary: _Summary, width: int, root: str) -> str:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False)
-    for title, cells in (("own", 6), ("95 % interval", 13), ("", _BAR_CELLS), ("total", 6), ("if free", 8)):
-        table.add_column(title, justify="right" if title else "left", no_wrap=True, min_width=cells)
-    room = width - 60
+    for title, cells, _ in columns:
+        table.add_column(title, justify="right", no_wrap=True, min_width=cells - 1)
+    table.add_column("", no_wrap=True, min_width=_BAR_CELLS)
+    room = width - sum(cells + 1 for _, cells, _ in columns) - _BAR_CELLS - 8
     name_width = min(max(len(box.name) for box in summary.boxes), max(room * 3 // 5, 8))
     table.add_column("function", no_wrap=True, overflow="ellipsis", width=name_width)
     place_width = max(room - name_width, 8)
     table.add_column("", no_wrap=True, overflow="ellipsis", max_width=place_width, style="dim")
     largest = max(box.flat_share_high or box.flat_share for box in summary.boxes) or 1.0
+    styles = {"95 % interval": "dim", "if free": "green"}
     for row, box in enumerate(summary.boxes):
-        own, interval, total, bound, name, place = _cells(summary, root)[row]
         style = "bold" if row == 0 else ""
-        table.add_row(
-            Text(own, style=style), Text(interval, style="dim"), _bar(box, largest),
-            total, Text(bound, style="green"), Text(name, style=style), _tail(place, place_width),
-        )  # fmt: skip
+        numbers = [Text(text(box), style=styles.get(title, style)) for title, _, text in columns]
+        name = Text(box.name, style=style)
+        table.add_row(*numbers, _bar(box, largest), name, _tail(_place(box, root), place_width))
     out = StringIO()
     console = Console(file=out, force_terminal=True, width=width, highlight=False)
-    console.print(_headline(summary), style="bold")
+    console.print(head, style="bold")
     console.print(table)
     return out.getvalue()
 
