@@ -96,7 +96,7 @@ def test_program_begins_at_the_first_word_that_is_no_option(arguments: list[str]
 
 def test_options_are_parsed_in_both_forms() -> None:
     options = parse(["-o", "out", "--rate", "250", "--duration=1.5", "--open", "--no-report", "x.py"])
-    assert (options.output, options.rate_hz, options.duration_s) == ("out", 250, 1.5)
+    assert (options.output, options.settings.rate_hz, options.settings.duration_s) == ("out", 250, 1.5)
     assert options.flags == {"open", "no_report"}
 
 

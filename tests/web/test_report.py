@@ -363,3 +363,23 @@ def test_bytecode_stands_beside_source_lines(open_report: Open, tmp_path: Path) 
     assert "BINARY_OP" in opened.page.locator("#source .lines").inner_text()
     opened.press("b")
     assert rows.count() == 0
+
+
+def test_profiles_of_one_program_are_a_key_or_a_click_apart(open_report: Open) -> None:
+    first, second = program(), program()
+    page = open_report(first, name="CPU", others={"Waiting": second}).page
+    profiles = page.locator("#profiles button")
+    assert profiles.all_inner_texts() == ["CPU", "Waiting"]
+    with page.expect_navigation():
+        profiles.nth(1).click()
+    page.wait_for_selector("body[data-ready=true]")
+    assert page.locator("#profiles [aria-pressed=true]").inner_text() == "Waiting"
+    assert "profile=Waiting" in page.url
+    with page.expect_navigation():
+        page.keyboard.press("m")
+    page.wait_for_selector("body[data-ready=true]")
+    assert page.locator("#profiles [aria-pressed=true]").inner_text() == "CPU"
+    with page.expect_navigation():
+        page.go_back()
+    page.wait_for_selector("body[data-ready=true]")
+    assert page.locator("#profiles [aria-pressed=true]").inner_text() == "Waiting"

@@ -37,7 +37,8 @@ export class Measures {
 
   /** Return the Amdahl bound of a value, or null where time is not what is measured. */
   bound(value) {
-    const isTime = /seconds$/.test(this.unit) || this.type === this.countType;
+    // Waits of several threads pass at the same time: without one of them nothing may be gained.
+    const isTime = (/seconds$/.test(this.unit) && this.typeName !== "delay") || this.type === this.countType;
     return isTime && !this.isDiff ? amdahlBound(this.share(value)) : null;
   }
 

@@ -1,0 +1,106 @@
+"""`whet run` with several collectors: one recording, one report, every box in its place."""
+
+import gzip
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from process.harness import PROGRAMS, PYTHON, meta, needs_collector, run, whet_run
+
+pytestmark = needs_collector
+
+EVERYTHING = str(PROGRAMS / "everything.py")
+
+
+def rows(profile: Path, *options: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of `whet prof top` by the functions' own names."""
+    command = [PYTHON, "-m", "whet", "prof", "top", "--json", "--nodecount=100000", *options, str(profile)]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["rows"]
+    return {row["name"].rpartition(".")[2]: row for row in found}
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("all")
+    command = [PYTHON, "-m", "whet", "run", "-o", str(place / "rec"), "--all", "--rate", "1000", EVERYTHING]
+    done = run(command, cwd=place)
+    assert (done.status, done.out) == (0, b"done\n"), done.err
+    for title in (b"waiting: ", b"holding: ", b"s of cpu in "):
+        assert title in done.err
+    return place / "rec"
+
+
+def test_every_collector_leaves_its_file_and_its_facts(recording: Path) -> None:
+    facts = meta(recording)
+    for name in ("cpu.pb.gz", "block.pb.gz", "mutex.pb.gz", "gc.txt", "report.html"):
+        assert facts["files"][name] == (recording / name).stat().st_size
+    for name in ("cpu", "block", "gc"):
+        assert facts[name]["statistics"]
+    assert set(facts["summary"]) >= {"cpu", "waiting", "holding"}
+    (worker,) = facts["processes"]
+    assert "block.pb.gz" in worker["files"]
+
+
+def test_the_biggest_box_of_each_profile_is_the_planted_one(recording: Path) -> None:
+    assert rows(recording / "cpu.pb.gz")["computes"]["cum"] > 0.4e9
+    assert rows(recording / "block.pb.gz", "-tagfocus=reason=lock")["waits"]["cum"] > 0.1e9
+    held = rows(recording / "mutex.pb.gz", "-tagfocus=reason=lock")
+    assert max(held, key=lambda name: held[name]["flat"]) in ("holds", "__exit__")
+
+
+def test_garbage_collections_are_told(recording: Path) -> None:
+    assert meta(recording)["gc"]["statistics"]["collections"] > 10
+    assert len((recording / "gc.txt").read_text().splitlines()) > 10
+
+
+def test_whets_own_threads_are_in_no_profile(recording: Path) -> None:
+    for name in ("cpu.pb.gz", "block.pb.gz", "mutex.pb.gz"):
+        assert "_run" not in rows(recording / name, "-focus=ticker")
+
+
+def test_go_opens_every_profile(recording: Path) -> None:
+    if not shutil.which("go"):
+        pytest.skip("no go on this machine")
+    for name in ("cpu.pb.gz", "block.pb.gz", "mutex.pb.gz"):
+        command = ["go", "tool", "pprof", "-top", str(recording / name)]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_report_made_later_holds_all_profiles_too(recording: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    command = [PYTHON, "-m", "whet", "prof", "--html", str(page), str(recording)]
+    subprocess.run(command, check=True, capture_output=True)
+    for name in ("CPU", "Waiting", "Holding"):
+        assert f'data-name="{name}"' in page.read_text()
+
+
+def test_program_behaves_as_ever_under_all_collectors(tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    plain = run([PYTHON, EVERYTHING], cwd=here)
+    recorded = run(whet_run([EVERYTHING], tmp_path / "rec", "--all"), cwd=here)
+    assert recorded == plain
+
+
+def test_library_records_what_it_is_told(tmp_path: Path) -> None:
+    code = (
+        "import time, whet\n"
+        f"with whet.profile({str(tmp_path / 'rec')!r}, block=True, gc=True, report=False):\n"
+        "    time.sleep(0.05)\n"
+    )
+    done = run([PYTHON, "-c", code], cwd=tmp_path)
+    assert done.status == 0, done.err
+    assert set(meta(tmp_path / "rec")["files"]) == {"cpu.pb.gz", "block.pb.gz", "mutex.pb.gz", "gc.txt"}
+    assert gzip.decompress((tmp_path / "rec/block.pb.gz").read_bytes())
+
+
+@pytest.mark.parametrize("option", ["--block-threshold=5", "--block-threshold=0s", "--block-threshold=5h"])
+def test_bad_threshold_is_refused_before_the_program_runs(option: str, tmp_path: Path) -> None:
+    done = run(whet_run(["-c", "print(1)"], tmp_path / "rec", option), cwd=tmp_path)
+    assert (done.status, done.out) == (2, b"")
+    assert b"threshold" in done.err
+    assert not (tmp_path / "rec").exists()
