@@ -11,6 +11,8 @@ import pytest
 
 from process.harness import PROGRAMS, PYTHON, meta, needs_collector, run, whet_run
 
+PROFILES = ("cpu.pb.gz", "heap.pb.gz", "heap_peak.pb.gz", "block.pb.gz", "mutex.pb.gz")
+
 pytestmark = needs_collector
 
 EVERYTHING = str(PROGRAMS / "everything.py")
@@ -29,16 +31,16 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [PYTHON, "-m", "whet", "run", "-o", str(place / "rec"), "--all", "--rate", "1000", EVERYTHING]
     done = run(command, cwd=place)
     assert (done.status, done.out) == (0, b"done\n"), done.err
-    for title in (b"waiting: ", b"holding: ", b"s of cpu in "):
+    for title in (b"memory: ", b"peak memory: ", b"waiting: ", b"holding: ", b"s of cpu in "):
         assert title in done.err
     return place / "rec"
 
 
 def test_every_collector_leaves_its_file_and_its_facts(recording: Path) -> None:
     facts = meta(recording)
-    for name in ("cpu.pb.gz", "block.pb.gz", "mutex.pb.gz", "gc.txt", "report.html"):
+    for name in (*PROFILES, "gc.txt", "report.html"):
         assert facts["files"][name] == (recording / name).stat().st_size
-    for name in ("cpu", "block", "gc"):
+    for name in ("cpu", "heap", "block", "gc"):
         assert facts[name]["statistics"]
     assert set(facts["summary"]) >= {"cpu", "waiting", "holding"}
     (worker,) = facts["processes"]
@@ -48,6 +50,8 @@ def test_every_collector_leaves_its_file_and_its_facts(recording: Path) -> None:
 def test_the_biggest_box_of_each_profile_is_the_planted_one(recording: Path) -> None:
     assert rows(recording / "cpu.pb.gz")["computes"]["cum"] > 0.4e9
     assert rows(recording / "block.pb.gz", "-tagfocus=reason=lock")["waits"]["cum"] > 0.1e9
+    assert rows(recording / "heap.pb.gz", "-sample_index=alloc_space")["allocates"]["cum"] > 15_000_000
+    assert rows(recording / "heap_peak.pb.gz")["allocates"]["cum"] > 15_000_000
     held = rows(recording / "mutex.pb.gz", "-tagfocus=reason=lock")
     assert max(held, key=lambda name: held[name]["flat"]) in ("holds", "__exit__")
 
@@ -58,14 +62,14 @@ def test_garbage_collections_are_told(recording: Path) -> None:
 
 
 def test_whets_own_threads_are_in_no_profile(recording: Path) -> None:
-    for name in ("cpu.pb.gz", "block.pb.gz", "mutex.pb.gz"):
+    for name in PROFILES:
         assert "_run" not in rows(recording / name, "-focus=ticker")
 
 
 def test_go_opens_every_profile(recording: Path) -> None:
     if not shutil.which("go"):
         pytest.skip("no go on this machine")
-    for name in ("cpu.pb.gz", "block.pb.gz", "mutex.pb.gz"):
+    for name in PROFILES:
         command = ["go", "tool", "pprof", "-top", str(recording / name)]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
@@ -74,7 +78,7 @@ def test_report_made_later_holds_all_profiles_too(recording: Path, tmp_path: Pat
     page = tmp_path / "page.html"
     command = [PYTHON, "-m", "whet", "prof", "--html", str(page), str(recording)]
     subprocess.run(command, check=True, capture_output=True)
-    for name in ("CPU", "Waiting", "Holding"):
+    for name in ("CPU", "Memory", "Peak memory", "Waiting", "Holding"):
         assert f'data-name="{name}"' in page.read_text()
 
 
@@ -89,18 +93,20 @@ def test_program_behaves_as_ever_under_all_collectors(tmp_path: Path) -> None:
 def test_library_records_what_it_is_told(tmp_path: Path) -> None:
     code = (
         "import time, whet\n"
-        f"with whet.profile({str(tmp_path / 'rec')!r}, block=True, gc=True, report=False):\n"
+        f"with whet.profile({str(tmp_path / 'rec')!r}, heap=True, block=True, gc=True, report=False):\n"
         "    time.sleep(0.05)\n"
     )
     done = run([PYTHON, "-c", code], cwd=tmp_path)
     assert done.status == 0, done.err
-    assert set(meta(tmp_path / "rec")["files"]) == {"cpu.pb.gz", "block.pb.gz", "mutex.pb.gz", "gc.txt"}
+    assert set(meta(tmp_path / "rec")["files"]) == {*PROFILES, "gc.txt"}
     assert gzip.decompress((tmp_path / "rec/block.pb.gz").read_bytes())
 
 
-@pytest.mark.parametrize("option", ["--block-threshold=5", "--block-threshold=0s", "--block-threshold=5h"])
-def test_bad_threshold_is_refused_before_the_program_runs(option: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "option", ["--block-threshold=5", "--block-threshold=0s", "--heap-rate=0", "--heap-rate=many"]
+)
+def test_bad_settings_are_refused_before_the_program_runs(option: str, tmp_path: Path) -> None:
     done = run(whet_run(["-c", "print(1)"], tmp_path / "rec", option), cwd=tmp_path)
     assert (done.status, done.out) == (2, b"")
-    assert b"threshold" in done.err
+    assert option.partition("=")[0].encode() in done.err
     assert not (tmp_path / "rec").exists()

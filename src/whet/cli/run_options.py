@@ -6,9 +6,9 @@ nothing is imported that a program's start would have to wait for.
 
 from __future__ import annotations
 
-from whet.collect.settings import DEFAULT_THRESHOLD_NS, Settings
+from whet.collect.settings import DEFAULT_MEAN_BYTES, DEFAULT_THRESHOLD_NS, Settings
 from whet.errors import UsageError
-from whet.units import parse_duration_s
+from whet.units import parse_duration_s, parse_size
 
 __all__ = ["HELP", "Options", "parse"]
 
@@ -123,6 +123,8 @@ def _choose_collectors(options: Options) -> None:
     flags, settings = options.flags, options.settings
     settings.follow = "no_follow" not in flags
     settings.gc = bool(flags & {"gc", "all"})
+    if flags & {"heap", "all"} and settings.heap_bytes is None:
+        settings.heap_bytes = DEFAULT_MEAN_BYTES
     if flags & {"block", "all"} and settings.block_ns is None:
         settings.block_ns = DEFAULT_THRESHOLD_NS
 
@@ -133,6 +135,8 @@ def _set(options: Options, field: str, name: str, text: str) -> None:
         options.output = text
     elif field == "rate":
         settings.rate_hz = _rate(name, text)
+    elif field == "heap_rate":
+        settings.heap_bytes = _size(name, text)
     elif field == "block_threshold":
         settings.block_ns = round(1e9 * _duration_s(name, text))
     else:
@@ -165,3 +169,10 @@ def _duration_s(name: str, text: str) -> float:
     if seconds is None:
         raise UsageError(f"{name}: {text!r} is no time", hint='for example "50us" or "1ms"')
     return seconds
+
+
+def _size(name: str, text: str) -> int:
+    size = parse_size(text)
+    if size is None:
+        raise UsageError(f"{name}: {text!r} is no number of bytes", hint='for example "4096" or "64kB"')
+    return size

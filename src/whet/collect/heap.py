@@ -9,18 +9,16 @@ import os
 import zlib
 
 from whet.collect.probe import load_probe
+from whet.collect.recording import HEAP, HEAP_PEAK
+from whet.collect.settings import DEFAULT_MEAN_BYTES
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DEFAULT_BUDGET_BYTES", "DEFAULT_MEAN_BYTES", "HEAP", "HEAP_PEAK", "HeapCollector"]
+__all__ = ["DEFAULT_BUDGET_BYTES", "DEFAULT_MEAN_BYTES", "HeapCollector"]
 
-HEAP = "heap.pb.gz"
-HEAP_PEAK = "heap_peak.pb.gz"
-
-DEFAULT_MEAN_BYTES = 512 * 1024
 MAX_MEAN_BYTES = 1 << 40
 DEFAULT_BUDGET_BYTES = 32 << 20
 MIN_BUDGET_BYTES = 1 << 20

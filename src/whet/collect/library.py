@@ -21,7 +21,7 @@ from whet.collect.recording import (
     write_atomically,
 )
 from whet.collect.session import Session
-from whet.collect.settings import DEFAULT_THRESHOLD_NS, Settings
+from whet.collect.settings import DEFAULT_MEAN_BYTES, DEFAULT_THRESHOLD_NS, Settings
 from whet.errors import CollectError, SourceError
 
 __all__ = ["profile", "start", "stop"]
@@ -42,6 +42,7 @@ def start(
     directory: "str | os.PathLike[str] | None" = None,
     *,
     rate_hz: int = 100,
+    heap: bool = False,
     block: bool = False,
     gc: bool = False,
     report: bool = True,
@@ -52,6 +53,7 @@ def start(
         directory: where to record; a recording there is replaced, other files are refused.
             None makes a new directory `whet-DATE-TIME-PROGRAM`.
         rate_hz: samples per second of CPU time, 1 to 10,000.
+        heap: record allocations and memory in use, too.
         block: record waits, too, and who made others wait.
         gc: record garbage collections, too.
         report: make `report.html` at the end.
@@ -63,7 +65,12 @@ def start(
     global _current
     if _current is not None and _current.pid == os.getpid():
         raise CollectError("this process is being recorded already", hint="call whet.stop() first")
-    settings = Settings(rate_hz=rate_hz, block_ns=DEFAULT_THRESHOLD_NS if block else None, gc=gc)
+    settings = Settings(
+        rate_hz=rate_hz,
+        heap_bytes=DEFAULT_MEAN_BYTES if heap else None,
+        block_ns=DEFAULT_THRESHOLD_NS if block else None,
+        gc=gc,
+    )
     recording = _Recording(_absolute(directory), settings, report=report)
     recording.start()
     _current = recording
@@ -100,13 +107,16 @@ class profile:  # noqa: N801 (it is used like a function)
         directory: "str | os.PathLike[str] | None" = None,
         *,
         rate_hz: int = 100,
+        heap: bool = False,
         block: bool = False,
         gc: bool = False,
         report: bool = True,
     ) -> None:
         self.directory: str | None = None
         self._wanted = directory
-        self._how: dict[str, Any] = {"rate_hz": rate_hz, "block": block, "gc": gc, "report": report}
+        self._how: dict[str, Any] = {
+            "rate_hz": rate_hz, "heap": heap, "block": block, "gc": gc, "report": report,
+        }  # fmt: skip
         self._in_calls = 0
 
     def __enter__(self) -> "profile":

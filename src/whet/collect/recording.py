@@ -18,6 +18,7 @@ __all__ = [
     "CPU",
     "GC",
     "HEAP",
+    "HEAP_PEAK",
     "META",
     "MUTEX",
     "NOT_FOLLOWED",
@@ -48,12 +49,13 @@ SCHEMA = "whet.recording/1"
 META = "meta.json"
 CPU = "cpu.pb.gz"
 HEAP = "heap.pb.gz"
+HEAP_PEAK = "heap_peak.pb.gz"
 BLOCK = "block.pb.gz"
 MUTEX = "mutex.pb.gz"
 GC = "gc.txt"
 REPORT = "report.html"
 # Profiles that a recording may have.
-PROFILES = (CPU, HEAP, BLOCK, MUTEX)
+PROFILES = (CPU, HEAP, HEAP_PEAK, BLOCK, MUTEX)
 # Below it a directory for each process, where the program started others.
 PROCESSES = "processes"
 # In it, a byte for each process that was not followed.

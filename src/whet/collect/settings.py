@@ -2,8 +2,9 @@
 
 from whet.collect.cpu import DEFAULT_RATE_HZ, CpuCollector
 
-__all__ = ["DEFAULT_THRESHOLD_NS", "Settings", "make_collectors"]
+__all__ = ["DEFAULT_MEAN_BYTES", "DEFAULT_THRESHOLD_NS", "Settings", "make_collectors"]
 
+DEFAULT_MEAN_BYTES = 512 * 1024
 DEFAULT_THRESHOLD_NS = 100_000
 
 TYPE_CHECKING = False
@@ -74,6 +75,10 @@ def make_collectors(settings: Settings) -> "list[Collector]":
         UsageError: a setting is out of range.
     """
     collectors: list[Collector] = [CpuCollector(rate_hz=settings.rate_hz)]
+    if settings.heap_bytes is not None:
+        from whet.collect.heap import HeapCollector
+
+        collectors.append(HeapCollector(mean_bytes=settings.heap_bytes))
     if settings.block_ns is not None:
         from whet.collect.blocking import BlockCollector
 

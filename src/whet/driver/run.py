@@ -179,11 +179,11 @@ def add_summaries(outcome: Outcome, profiles: Mapping[str, Profile]) -> dict[str
     """Put the biggest boxes of each profile into the recording's metadata, and return them."""
     from whet.driver.summary import summarize, summary_record
 
-    limits = [10] + [5] * (len(profiles) - 1)
-    summaries = {
-        name: summarize(profile, limit=limit)
-        for (name, profile), limit in zip(profiles.items(), limits, strict=True)
-    }
+    summaries: dict[str, Summary] = {}
+    for name, profile in profiles.items():
+        # What is in use at the end of a program is rarely what it needed.
+        index = "alloc_space" if name == "Memory" else ""
+        summaries[name] = summarize(profile, limit=5 if summaries else 10, sample_index=index)
     outcome.meta["summary"] = {name.lower(): summary_record(one) for name, one in summaries.items()}
     return summaries
 

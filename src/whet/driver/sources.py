@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from whet.analyze.profile.paths import trimmed_path
-from whet.collect.recording import BLOCK, CPU, HEAP, MUTEX, PROFILES
+from whet.collect.recording import BLOCK, CPU, HEAP, HEAP_PEAK, MUTEX, PROFILES
 from whet.errors import FormatError, SourceError
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ __all__ = [
 _OBJECT_MAGIC = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
 _PIPE_TIMEOUT_S = 10
 # What a person calls the profiles of a recording.
-_TITLES = {CPU: "CPU", HEAP: "Memory", BLOCK: "Waiting", MUTEX: "Holding"}
+_TITLES = {CPU: "CPU", HEAP: "Memory", HEAP_PEAK: "Peak memory", BLOCK: "Waiting", MUTEX: "Holding"}
 
 
 def load_profiles(sources: Sequence[str]) -> Profile:

@@ -31,6 +31,10 @@ def litters():
         one.append(one)
 
 
+def allocates():
+    return [bytes(1000) for _ in range(20_000)]
+
+
 def works():
     computes()
 
@@ -43,6 +47,7 @@ if __name__ == "__main__":
     for thread in threads:
         thread.join()
     computes()
+    kept = allocates()
     worker = multiprocessing.get_context("fork").Process(target=works)
     worker.start()
     worker.join()
