@@ -153,26 +153,27 @@ def test_json_holds_what_is_known(bench):
         assert result["certificate"]["processes"] == 2 if not result["error"] else not result["values"]
 
 
-def test_cpu_profile_holds_every_benchmark(bench, tmp_path):
-    path = str(tmp_path / "cpu.pb.gz")
-    ran = bench(
-        *QUICK, "--benchtime=200ms", "--cpuprofile", path, "--bench", "bench_list|bench_loop", EXAMPLES
-    )
+def test_profiles_hold_every_benchmark(bench, tmp_path):
+    paths = {kind: str(tmp_path / f"{kind}.pb.gz") for kind in ("cpu", "mem", "block", "mutex")}
+    options = [word for kind, path in paths.items() for word in (f"--{kind}profile", path)]
+    ran = bench(*QUICK, "--benchtime=200ms", *options, "--bench", "bench_list|bench_loop", EXAMPLES)
     assert ran.status == 0, ran.err
-    tags = subprocess.run(
-        [sys.executable, "-m", "whet", "prof", "tags", "--json", path],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rows = json.loads(tags.stdout)["rows"]
-    assert {"List", "Loop"} <= {value["text"] for row in rows for value in row["values"]}
-    assert not any("bench_worker" in comment for comment in json.loads(tags.stdout)["comments"])
+    for kind, path in paths.items():
+        tags = subprocess.run(
+            [sys.executable, "-m", "whet", "prof", "tags", "--json", "-sample_index=0", path],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = json.loads(tags.stdout)
+        present = {value["text"] for row in found["rows"] for value in row["values"]}
+        assert {"List", "Loop"} <= present or kind in ("block", "mutex")
+        assert not any("bench_worker" in comment for comment in found["comments"])
 
 
-def test_other_profiles_are_for_go(bench):
-    ran = bench("--memprofile=x", EXAMPLES)
-    assert (ran.status, "--memprofile is for Go packages only" in ran.err) == (2, True)
+def test_traces_are_for_go(bench):
+    ran = bench("--trace=x", EXAMPLES)
+    assert (ran.status, "--trace is for Go packages only" in ran.err) == (2, True)
 
 
 def test_standard_output_is_for_results_alone(bench):

@@ -12,7 +12,7 @@ from whet.cli.bench_options import HELP, Call, parse
 from whet.cli.streams import Streams
 from whet.collect.bench_names import public_name
 from whet.driver.bench import Measured, Options, configuration, find, measure_all
-from whet.driver.bench_command import PROFILES, is_go
+from whet.driver.bench_command import is_go
 from whet.driver.bench_process import Found, Job, list_benchmarks
 from whet.driver.lock import MachineLock, lock_directory
 from whet.errors import UsageError
@@ -52,12 +52,11 @@ def _run(jobs: list[Job], call: Call, streams: Streams) -> int:
 
         run = bench_command.run if call.command else bench_command.run_go
         return run(call, streams, progress)
-    for name in PROFILES[1:]:
-        if name in call.given:
-            raise UsageError(
-                f"--{name} is for Go packages only; of Python, whet bench records CPU profiles",
-                hint="use --cpuprofile",
-            )
+    if "trace" in call.given:
+        raise UsageError(
+            "--trace is for Go packages only: whet records no execution traces of Python",
+            hint="--blockprofile tells what a benchmark waits for",
+        )
     if call.revision:
         from whet.cli import bench_versus
 
@@ -67,21 +66,21 @@ def _run(jobs: list[Job], call: Call, streams: Streams) -> int:
         streams.write("".join(f"{one.function}\n" for one in found))
         return 0
     failed = _measure(found, call, streams, progress)
-    if call.cpu_profile:
+    if call.profiles:
         failed |= _record(found, call, streams, progress)
     return int(failed)
 
 
 def _record(found: list[Found], call: Call, streams: Streams, progress: Progress) -> bool:
-    """Write the CPU profile; return whether something is missing in it."""
-    from whet.driver.bench_profile import write_cpu_profile
+    """Write the profiles; return whether something is missing in them."""
+    from whet.driver.bench_profile import write_profiles
 
     try:
-        problems = write_cpu_profile(found, call.options, call.cpu_profile, progress.say)
+        problems = write_profiles(found, call.options, call.profiles, progress.say)
     finally:
         progress.clear()
     for problem in problems:
-        streams.talk(f"whet: {call.cpu_profile}: {problem}")
+        streams.talk(f"whet: {', '.join(call.profiles.values())}: {problem}")
     return bool(problems)
 
 

@@ -29,8 +29,9 @@ what the loop itself costs is taken off; `#` lines say how noisy it was.
       --benchtime T      time in the loop for each result ("1s", "300ms"), or "100x": iterations a process
       --count N          measure N results of each (default: 1; 10 for `whet stat`)
       --benchmem         count allocations: B/op and allocs/op
-      --cpuprofile FILE  run each benchmark once more, recorded, and write a CPU profile of all
-                         (of Go packages --memprofile, --blockprofile, --mutexprofile and --trace, too)
+      --cpuprofile FILE, --memprofile FILE, --blockprofile FILE, --mutexprofile FILE
+                         run each benchmark once more, recorded, and write a profile of all: CPU time,
+                         memory, waits, who made others wait (of Go packages --trace FILE, too)
       --cpu LIST         for b.run_parallel: numbers of threads ("1,2,4")
       --processes N      processes for each result (default: 5)
       --seed N           seed of the order and of the hash seeds
@@ -75,7 +76,7 @@ class Call:
         paths: files, directories or Go packages.
         statement, setup: of `--stmt`.
         command: what stands after `--`.
-        cpu_profile: a file to write.
+        profiles: files to write, by the option that names them.
         revision: of `--vs`.
         threshold: a share that does not matter, 0..1.
         timeout_s: for one comparison.
@@ -89,7 +90,7 @@ class Call:
     statement: str | None
     setup: str
     command: list[str]
-    cpu_profile: str
+    profiles: dict[str, str]
     revision: str
     threshold: float
     timeout_s: float
@@ -168,7 +169,7 @@ def parse(argv: Sequence[str]) -> Call:
         statement=words.text("stmt", "") if "stmt" in words else None,
         setup=words.text("setup", ""),
         command=words.command,
-        cpu_profile=words.text("cpuprofile", ""),
+        profiles={name: words.text(name, "") for name in PROFILES[:-1] if name in words},
         revision=words.text("vs", ""),
         threshold=_share(words.text("threshold", "2%")),
         timeout_s=parse_duration_s("--timeout", words.text("timeout", "10s")),
@@ -185,9 +186,10 @@ def _refuse_mixtures(words: _Words) -> None:
         raise UsageError("--vs compares files of benchmarks, not a statement")
     if "stmt" in words and words.paths:
         raise UsageError("--stmt takes no files", hint="whet bench --stmt CODE [--setup CODE]")
-    if "cpuprofile" in words and ("vs" in words or words.command):
+    asked = [name for name in PROFILES if name in words]
+    if asked and ("vs" in words or words.command):
         raise UsageError(
-            "--cpuprofile goes with files of benchmarks, --stmt and Go packages",
+            f"--{asked[0]} goes with files of benchmarks, --stmt and Go packages",
             hint="whet run records a program; whet prof compare says what changed between profiles",
         )
     if words.command and (words.paths or "stmt" in words or "vs" in words):

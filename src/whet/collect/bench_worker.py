@@ -71,15 +71,16 @@ def main(request: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _recorded(directory: str | None) -> Iterator[Callable[..., AbstractContextManager[object]]]:
-    """Record a CPU profile where that is asked for; what is yielded labels its samples."""
-    if directory is None:
+def _recorded(wanted: dict[str, Any] | None) -> Iterator[Callable[..., AbstractContextManager[object]]]:
+    """Record profiles where that is asked for; what is yielded labels their samples."""
+    if wanted is None:
         yield lambda **_labels: nullcontext()
         return
     from whet.collect.labels import labels
     from whet.collect.library import profile
 
-    with profile(directory, report=False):
+    collect = dict.fromkeys(wanted["collect"], True)
+    with profile(wanted["directory"], report=False, **collect):
         yield labels
 
 
