@@ -29,7 +29,7 @@ def waiting(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     done = subprocess.run(
         [sys.executable, str(PROGRAMS / "waiting.py"), *arguments],
         capture_output=True,
-        timeout=60,
+        timeout=240,
         start_new_session=True,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr

@@ -19,7 +19,7 @@ pytestmark = needs_collector
 def scenario(name: str, **environment: str) -> dict[str, Any]:
     command = [sys.executable, "-W", "ignore", str(HERE / "neighbours_program.py"), name]
     env = {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=env)
     assert done.returncode == 0, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout)
     return result

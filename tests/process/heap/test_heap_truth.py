@@ -29,8 +29,8 @@ def run_program(name: str, *arguments: object) -> str:
 @pytest.mark.parametrize(
     ("recordings", "least"),
     [
-        # Of 480 intervals that hold 95 % of the time, fewer than 91 % do in one of 10,000 runs.
-        pytest.param(60, 0.91, id="quick"),
+        # Of 480 intervals that hold 95 % of the time, fewer than 90 % do in one of 100,000 runs.
+        pytest.param(60, 0.90, id="quick"),
         pytest.param(500, 0.93, id="long", marks=pytest.mark.slow),
     ],
 )
@@ -64,7 +64,7 @@ def test_shares_lie_within_their_intervals(tmp_path: Path, recordings: int, leas
     for name, allocated in truth.items():
         # The estimate is unbiased: its mean over all recordings is the truth.
         spread = 0.0 if name == "large" else math.sqrt(64 * 1024 * allocated / recordings)
-        assert estimated[name] / recordings == pytest.approx(allocated, abs=4 * spread + 0.01 * allocated), (
-            name
-        )
+        assert estimated[name] / recordings == pytest.approx(
+            allocated, abs=5.5 * spread + 0.01 * allocated
+        ), name
     assert sum(inside.values()) / seen >= least
