@@ -29,8 +29,14 @@ VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 CHROOT = [str(ROOT / "tools/newer_python.sh"), "run"]
 # Tests that a new interpreter can break: real programs, and both kinds of kernels.
 OTHER_PYTHON_TESTS = ("tests/process", "tests/parity")
-# Most of what the tests of this Python do is independent of each other.
-WORKERS_HERE = 2
+# Of these, what reads files and computes: one Python is enough for each commit.
+NOT_OF_THE_INTERPRETER = (
+    "tests/process/test_compare_errors.py",
+    "tests/process/test_hostile_input.py",
+    "tests/process/test_pprof_memory.py",
+    "tests/process/test_prof_servers.py",
+)
+SIDE_BY_SIDE = ("--numprocesses=2", "--dist=worksteal")
 PROBE = (
     "import sys, sysconfig, pathlib, ensurepip;"
     "assert pathlib.Path(sysconfig.get_path('include'), 'Python.h').exists(), 'no headers';"
@@ -123,8 +129,7 @@ def test_here(version: str, *, everything: bool) -> Counter[str]:
         sys.stdout.write(line)
         sys.stdout.flush()
 
-    workers = [] if everything else [f"--numprocesses={WORKERS_HERE}", "--dist=worksteal"]
-    return run_pytest((), sys.executable, [*selection(everything=everything), *workers], say)
+    return run_pytest((), sys.executable, selection(everything=everything), say)
 
 
 def test_other(python: Python, *, everything: bool) -> tuple[str, Counter[str]]:
@@ -137,13 +142,14 @@ def test_other(python: Python, *, everything: bool) -> tuple[str, Counter[str]]:
         output.append(f"python {python.version}: environment could not be made\n")
         return "".join(output), Counter(failed=1)
     tests = [t for t in OTHER_PYTHON_TESTS if (ROOT / t).is_dir()]
-    arguments = [*selection(everything=everything), *tests]
+    left_out = [] if everything else [f"--ignore={path}" for path in NOT_OF_THE_INTERPRETER]
+    arguments = [*selection(everything=everything), *left_out, *tests]
     counts = run_pytest(python.prefix, f"{venv}/bin/python", arguments, output.append)
     return "".join(output), counts
 
 
 def selection(*, everything: bool) -> list[str]:
-    return ["-q"] if everything else ["-q", "-m", "not slow"]
+    return ["-q"] if everything else ["-q", "-m", "not slow", *SIDE_BY_SIDE]
 
 
 def main() -> int:
