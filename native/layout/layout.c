@@ -114,6 +114,9 @@ static const struct whet_layout LAYOUT = {
 #if PY_VERSION_HEX >= 0x030e0000
     .gc_heap_size = offsetof(PyInterpreterState, gc.heap_size),
 #endif
+    .generator_frame = offsetof(PyGenObject, gi_iframe),
+    .generator_state = offsetof(PyGenObject, gi_frame_state),
+    .state_created = FRAME_CREATED,
 };
 
 const struct whet_layout *whet_layout_get(const char **reason) {

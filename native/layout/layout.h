@@ -52,6 +52,10 @@ struct whet_layout {
     size_t gc_long_lived_total;
     size_t gc_long_lived_pending;
     size_t gc_heap_size; /* 0 where there is none */
+    /* PyGenObject, and coroutines and asynchronous generators alike */
+    size_t generator_frame;
+    size_t generator_state; /* int8_t */
+    int8_t state_created;
 };
 
 /* Return the layout, or NULL with a reason when this interpreter is not one whet knows. */

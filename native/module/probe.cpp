@@ -13,6 +13,7 @@
 #include "probe/sampler.hpp"
 #include "probe/service.hpp"
 #include "probe/stack_table.hpp"
+#include "probe/tasks.hpp"
 #include "probe/thread_states.hpp"
 
 namespace nb = nanobind;
@@ -89,6 +90,33 @@ void define_heap(nb::module_ &m) {
         "Moments: seconds after the start, resident bytes, traced bytes in use.");
 }
 
+std::vector<void *> pointers(const nb::list &objects) {
+    std::vector<void *> result;
+    for (nb::handle object : objects)
+        result.push_back(object.ptr());
+    return result;
+}
+
+void define_tasks(nb::module_ &m) {
+    m.def(
+        "tasks_start",
+        [](int64_t wait_threshold_ns, int64_t slow_threshold_ns) {
+            return tasks_start({wait_threshold_ns, slow_threshold_ns});
+        },
+        nb::arg("wait_threshold_ns"), nb::arg("slow_threshold_ns"),
+        "Start watching tasks; '' or the reason why not.");
+    m.def("tasks_stop", [](nb::list coroutines) { tasks_stop(pointers(coroutines)); }, nb::arg("coroutines"));
+    m.def("tasks_running", &tasks_running);
+    m.def(
+        "tasks_profiles",
+        [](const std::vector<std::string> &comments, nb::list coroutines) {
+            TaskProfiles p = tasks_profiles(comments, pointers(coroutines));
+            return nb::make_tuple(as_bytes(p.waits), as_bytes(p.slow));
+        },
+        nb::arg("comments"), nb::arg("coroutines"), "Waits and slow steps so far, as profile.proto bytes.");
+    m.def("tasks_statistics", &tasks_statistics, "Counters by name; times in ns.");
+}
+
 } // namespace
 
 NB_MODULE(_probe, m) {
@@ -140,6 +168,7 @@ NB_MODULE(_probe, m) {
         nb::arg("comments"), "Waits and their holders so far, as profile.proto bytes.");
     m.def("blocking_statistics", &blocking_statistics, "Counters by name; times in ns.");
     define_heap(m);
+    define_tasks(m);
     if (!labels_register(m.ptr()) || !bench_timer_register(m.ptr()))
         throw nb::python_error();
 }

@@ -3,6 +3,7 @@
 #include "probe/own_stack.hpp"
 
 #include "probe/labels.hpp"
+#include "probe/task_labels.hpp"
 
 namespace whet::probe {
 
@@ -57,7 +58,7 @@ void OwnStackWalker::copy(const Reader &reader, const OwnStack &stack, Frame *to
 
 uint32_t OwnStackWalker::labels(const Reader &reader, const OwnStack &stack) const {
     bool unknown = !stack.tstate || (stack.flags & STACK_FOREIGN);
-    return unknown ? NO_LABELS : labels_current(walker_.layout(), reader, stack.tstate);
+    return with_task(unknown ? NO_LABELS : labels_current(walker_.layout(), reader, stack.tstate));
 }
 
 } // namespace whet::probe

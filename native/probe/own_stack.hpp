@@ -35,7 +35,7 @@ class OwnStackWalker {
     OwnStack measure(const Reader &reader) const;
     // Copy it to `to`, which has room for stack.frames, leaf first.
     void copy(const Reader &reader, const OwnStack &stack, Frame *to) const;
-    // The labels that the thread runs under (labels.hpp).
+    // The labels that the thread runs under (labels.hpp), those of its task included.
     uint32_t labels(const Reader &reader, const OwnStack &stack) const;
 
   private:

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "probe/labels.hpp"
+#include "probe/task_labels.hpp"
 
 namespace whet::probe {
 namespace {
@@ -179,8 +180,16 @@ void ProfileWriter::label(const std::string &key, int64_t value, const std::stri
 }
 
 void ProfileWriter::labels(uint32_t set) {
-    for (const auto &[key, value] : label_set(set))
+    const LabelPairs &own = label_set(set & ((1u << TASK_LABEL_SHIFT) - 1));
+    for (const auto &[key, value] : own)
         label(key, value);
+    // A label of the program's own hides ours of the same name.
+    for (const auto &[key, value] : task_label(set >> TASK_LABEL_SHIFT)) {
+        bool hidden =
+            std::any_of(own.begin(), own.end(), [&](const auto &pair) { return pair.first == key; });
+        if (!hidden)
+            label(key, value);
+    }
 }
 
 void ProfileWriter::end() {

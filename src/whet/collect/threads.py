@@ -11,7 +11,7 @@ from whet.collect.probe import load_probe
 from whet.collect.thread_states import thread_state
 from whet.errors import CollectError
 
-__all__ = ["Frame", "Stack", "take_stacks"]
+__all__ = ["Frame", "Stack", "live_tasks", "take_stacks"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,13 +128,9 @@ def _qualname(code: "Any") -> str:
 
 def _tasks(current: "dict[int, FrameType]", threads: list[Stack]) -> list[Stack]:
     asyncio = sys.modules.get("asyncio")
-    if asyncio is None or not hasattr(asyncio, "tasks"):
-        return []
     names = {thread.ident: thread.name for thread in threads}
     found = []
-    for task in _all_tasks(asyncio):
-        if task.done():
-            continue
+    for task in live_tasks():
         frames, running = _await_chain(task.get_coro())
         stack = Stack("task", task.get_name(), _task_state(task, frames, asyncio), frames)
         if running is not None:
@@ -142,6 +138,14 @@ def _tasks(current: "dict[int, FrameType]", threads: list[Stack]) -> list[Stack]
             stack.state = f"running in {names.get(stack.ident, 'a thread')}"
         found.append(stack)
     return sorted(found, key=lambda stack: (not stack.state.startswith("running"), stack.name))
+
+
+def live_tasks() -> "list[Any]":
+    """Return the asyncio tasks of this process, of all loops, that are not done."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or not hasattr(asyncio, "tasks"):
+        return []
+    return [task for task in _all_tasks(asyncio) if not task.done()]
 
 
 def _all_tasks(asyncio: "Any") -> "list[Any]":
