@@ -67,8 +67,11 @@ nb::bytes as_bytes(const std::string &data) { return nb::bytes(data.data(), data
 void define_heap(nb::module_ &m) {
     m.def(
         "heap_start",
-        [](int64_t mean_bytes, size_t budget_bytes) { return heap_start({mean_bytes, budget_bytes}); },
-        nb::arg("mean_bytes"), nb::arg("budget_bytes"), "Start; '' or the reason why not.");
+        [](int64_t mean_bytes, size_t budget_bytes, bool native) {
+            return heap_start({mean_bytes, budget_bytes, native});
+        },
+        nb::arg("mean_bytes"), nb::arg("budget_bytes"), nb::arg("native"),
+        "Start; '' or the reason why not.");
     m.def("heap_stop", &heap_stop, "Stop and take the hooks away.");
     m.def("heap_running", &heap_running);
     m.def("heap_forget_hooks", &heap_forget_hooks, "In a forked child: take the hooks away.");

@@ -27,6 +27,7 @@
 #include "probe/blocking_locks.hpp"
 #include "probe/blocking_record.hpp"
 #include "probe/got.hpp"
+#include "probe/loads.hpp"
 
 namespace whet::probe {
 namespace {
@@ -122,8 +123,7 @@ namespace {
     X(fcntl, int(int, int, void *))                                                                          \
     X(fcntl64, int(int, int, void *))                                                                        \
     X(open, int(const char *, int, mode_t))                                                                  \
-    X(open64, int(const char *, int, mode_t))                                                                \
-    X(dlsym, void *(void *, const char *))
+    X(open64, int(const char *, int, mode_t))
 
 enum class Call : size_t {
 #define WHET_NAME(name, kind, type) name,
@@ -386,17 +386,6 @@ template <Call C> int redirected_open(const char *path, int flags, mode_t mode) 
 
 GotPatches *patches = new GotPatches;
 
-// Whoever loads an object looks something up in it before calling it. dlopen itself is left alone,
-// as it looks at who calls it; dlsym does too, hence the jump at the end.
-void *redirected_dlsym(void *handle, const char *name) {
-    if (blocking_state.recording.load(std::memory_order_relaxed)) {
-        int saved_errno = errno;
-        patches->patch();
-        errno = saved_errno;
-    }
-    return original<Call::dlsym, void *(void *, const char *)>()(handle, name);
-}
-
 // ---- the table --------------------------------------------------------------------------------
 
 void add(const char *symbol, Call call, void *replacement) {
@@ -426,7 +415,6 @@ void fill_table() {
     special("fcntl64", Call::fcntl64, redirected_fcntl<Call::fcntl64>);
     special("open", Call::open, redirected_open<Call::open>);
     special("open64", Call::open64, redirected_open<Call::open64>);
-    special("dlsym", Call::dlsym, redirected_dlsym);
 }
 
 } // namespace
@@ -437,11 +425,10 @@ bool blocking_calls_patch() {
     if (!originals[static_cast<size_t>(Call::pthread_cond_signal)] ||
         !originals[static_cast<size_t>(Call::pthread_cond_timedwait)])
         return false;
-    patches->patch();
-    return true;
+    return loads_watch(*patches);
 }
 
-void blocking_calls_restore() { patches->restore(); }
+void blocking_calls_restore() { loads_unwatch(*patches); }
 
 void blocking_calls_rescan() {
     if (patches->changed())

@@ -120,6 +120,8 @@ template <class Visit> void each_slot(const dl_phdr_info &object, Visit visit) {
             if (!is_slot(static_cast<uint32_t>(ELF64_R_TYPE(table[i].r_info))))
                 continue;
             const auto &symbol = t.symbols[ELF64_R_SYM(table[i].r_info)];
+            if (symbol.st_shndx != SHN_UNDEF)
+                continue; // its own function of that name
             uintptr_t at = object.dlpi_addr + table[i].r_offset;
             visit(t.names + symbol.st_name, reinterpret_cast<uintptr_t *>(at),
                   at >= relro_begin && at < relro_end);

@@ -11,6 +11,7 @@
 #include "probe/heap_hooks.hpp"
 #include "probe/heap_session.hpp"
 #include "probe/interpreter.hpp"
+#include "probe/native_memory.hpp"
 #include "probe/poisson.hpp"
 #include "probe/safe_read.hpp"
 #include "probe/service.hpp"
@@ -95,13 +96,20 @@ void heap_remember(const Released &released) {
 
 // ---- fork -------------------------------------------------------------------------------------
 
+// The thread that forks holds the mutex meanwhile, so that the child finds it free and what it
+// guards whole: handlers of others, in the child, may allocate before ours is called.
+void HeapSession::before_fork() { heap_hold(); }
+
+void HeapSession::after_fork_in_parent() { heap_let_go(); }
+
 // The hooks stay as a pass-through: taking them away needs the GIL, which a child of fork() in C
 // may not have. The recording is left where it lies.
 void HeapSession::after_fork_in_child() {
-    heap_mutex_forget_after_fork();
     heap_epoch.store(0);
     running = last = nullptr;
+    heap_let_go();
     heap_filter.forget_all();
+    native_memory_forget_after_fork();
 }
 
 // ---- what hooks cost --------------------------------------------------------------------------
@@ -175,6 +183,10 @@ std::string heap_start(const HeapOptions &options) {
     }
     static const double hooked_ns = hooked_pair_ns();
     last->hook_ns = std::max(hooked_ns - bare_ns, 0.0);
+    if (options.native) {
+        native_memory_watch();
+        last->watches_native.store(true, std::memory_order_release);
+    }
     return {};
 }
 
@@ -186,6 +198,10 @@ void heap_stop() {
         HeapHeld held;
         heap_change_epoch(false);
         running = nullptr;
+    }
+    if (last->watches_native.exchange(false)) {
+        last->native_foreign = native_memory_foreign();
+        native_memory_unwatch();
     }
     last->hooks_left = heap_hooks_remove();
     service_resolve();
@@ -244,6 +260,7 @@ std::map<std::string, double> heap_statistics() {
         {"rate_raised", static_cast<double>(t.thinnings)},
         {"hooks_mended", static_cast<double>(s.mended.load())},
         {"hooks_left", static_cast<double>(s.hooks_left)},
+        {"native_foreign", static_cast<double>(s.native_foreign)},
         {"own_bytes", static_cast<double>(s.book.bytes() + sizeof heap_filter)},
         {"budget_bytes", static_cast<double>(s.options.budget_bytes)},
         {"duration_ns", static_cast<double>(end - s.started_mono_ns)},

@@ -1,8 +1,8 @@
 // The heap collector: which code allocated what, and what of it is still in use.
 //
-// Hooks on Python's allocators sample blocks by a Poisson process over bytes (poisson.hpp); a
-// sampled block's stack is taken by the thread that allocates it, and the block is watched until
-// it is freed (heap_book.hpp). Names are resolved later by the service thread.
+// Hooks on Python's allocators, and on libc's as extension modules call them, sample blocks by a Poisson
+// process over bytes (poisson.hpp); a sampled block's stack is taken by the thread that allocates it, and the
+// block is watched until it is freed (heap_book.hpp). Names are resolved later by the service thread.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,7 @@ namespace whet::probe {
 struct HeapOptions {
     int64_t mean_bytes;  // 1: every block
     size_t budget_bytes; // what the collector itself may take, about
+    bool native;         // what extension modules get from libc, too
 };
 
 // Start. Needs the GIL. Returns an empty string, or the reason why not.

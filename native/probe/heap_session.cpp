@@ -9,6 +9,7 @@
 
 #include "probe/clock.hpp"
 #include "probe/heap_hooks.hpp"
+#include "probe/native_memory.hpp"
 #include "probe/safe_read.hpp"
 #include "probe/service.hpp"
 
@@ -41,19 +42,17 @@ double resident_bytes() {
 
 } // namespace
 
-HeapHeld::HeapHeld() {
+void heap_hold() {
     ++heap_thread.depth;
     heap_mutex->lock();
     heap_thread.holding = true;
 }
 
-HeapHeld::~HeapHeld() {
+void heap_let_go() {
     heap_thread.holding = false;
     heap_mutex->unlock();
     --heap_thread.depth;
 }
-
-void heap_mutex_forget_after_fork() { heap_mutex = new std::mutex; }
 
 HeapSession::HeapSession(const HeapOptions &o, const whet_layout &layout)
     : options(o), book(o.mean_bytes, o.budget_bytes, heap_filter), walker_(layout, MAX_FRAMES),
@@ -101,6 +100,8 @@ void HeapSession::sample(void *block, size_t size, int64_t mean) {
 void HeapSession::drain() {
     Uncounted uncounted;
     guarded_.store(fault_guard_is_ours(), std::memory_order_relaxed);
+    if (watches_native.load(std::memory_order_acquire))
+        native_memory_rescan();
     if (drains_ % moment_every_ == 0)
         note_moment();
     if (++drains_ % DRAINS_PER_MEND == 0)

@@ -20,17 +20,18 @@
 
 namespace whet::probe {
 
-// Holds the heap's mutex. Whoever holds it waits for nobody, so it may be waited for with the GIL.
+// Take the heap's mutex. Whoever holds it waits for nobody, so it may be waited for with the GIL.
 // What the holder allocates is not counted, and what it frees was never sampled.
+void heap_hold();
+void heap_let_go();
+
 class HeapHeld {
   public:
-    HeapHeld();
-    ~HeapHeld();
+    HeapHeld() { heap_hold(); }
+    ~HeapHeld() { heap_let_go(); }
     HeapHeld(const HeapHeld &) = delete;
     HeapHeld &operator=(const HeapHeld &) = delete;
 };
-// In a forked child: nobody holds it.
-void heap_mutex_forget_after_fork();
 
 // Have all threads draw anew; `on` false ends sampling. Holding the mutex.
 void heap_change_epoch(bool on);
@@ -48,6 +49,8 @@ class HeapSession final : public Collector {
     uint64_t position() const override { return begun_.load(std::memory_order_acquire); }
     uint64_t resolved_until() const override { return resolved_until_; }
     void forget_code(uintptr_t code) override;
+    void before_fork() override;
+    void after_fork_in_parent() override;
     void after_fork_in_child() override;
 
     // With the GIL.
@@ -61,7 +64,9 @@ class HeapSession final : public Collector {
     std::vector<HeapMoment> series;
 
     std::atomic<uint64_t> mended{0};
+    std::atomic<bool> watches_native{false}; // libc's calls are redirected
     int64_t started_wall_ns = 0, started_mono_ns = 0, stopped_mono_ns = 0;
+    uint64_t native_foreign = 0;
     int hooks_left = 0; // below other tools' hooks, when it was stopped
     double hook_ns = 0; // a pair of allocation and free costs that much more with hooks
 

@@ -11,6 +11,7 @@
 
 #include "probe/clock.hpp"
 #include "probe/code_keeper.hpp"
+#include "probe/loads.hpp"
 #include "probe/own_threads.hpp"
 #include "probe/safe_read.hpp"
 #include "probe/thread_names.hpp"
@@ -153,6 +154,7 @@ void after_fork_in_child() {
     this_thread() = {};
     each_collector([](Collector &c) { c.after_fork_in_child(); });
     ThreadTable::instance().forget_after_fork();
+    loads_forget_after_fork();
     collectors.fill(nullptr);
     code_keeper_forget_after_fork();
     fault_guard_forget_after_fork();

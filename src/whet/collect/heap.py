@@ -29,6 +29,7 @@ _DOUBTS = {
     "folded_bytes": "bytes of them",
     "rate_raised": "times the mean interval was doubled to keep memory bounded",
     "hooks_mended": "times another tool took the allocator hooks away; what was freed meanwhile is unknown",
+    "native_foreign": "calls of libc's allocators that another tool took, unseen",
     "hooks_left": "allocator domains where hooks stay, other tools' being on top of them",
 }
 
@@ -39,12 +40,17 @@ class HeapCollector:
     Args:
         mean_bytes: bytes allocated between two samples, on average; 1 takes every allocation.
         budget_bytes: memory that the collector itself may take, about.
+        native: whether what extension modules get from libc is seen, too.
     """
 
     name = "heap"
 
     def __init__(
-        self, *, mean_bytes: int = DEFAULT_MEAN_BYTES, budget_bytes: int = DEFAULT_BUDGET_BYTES
+        self,
+        *,
+        mean_bytes: int = DEFAULT_MEAN_BYTES,
+        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        native: bool = True,
     ) -> None:
         if not 1 <= mean_bytes <= MAX_MEAN_BYTES:
             raise UsageError(f"the heap rate must lie between 1 and {MAX_MEAN_BYTES} bytes, not {mean_bytes}")
@@ -52,6 +58,7 @@ class HeapCollector:
             raise UsageError(f"the heap budget must be at least {MIN_BUDGET_BYTES} bytes, not {budget_bytes}")
         self.mean_bytes = mean_bytes
         self.budget_bytes = budget_bytes
+        self.native = native
         self._probe = load_probe()
         self._mine = False
 
@@ -61,7 +68,7 @@ class HeapCollector:
         Raises:
             CollectError: this interpreter is not one whet knows, or a recording is running.
         """
-        reason = self._probe.heap_start(self.mean_bytes, self.budget_bytes)
+        reason = self._probe.heap_start(self.mean_bytes, self.budget_bytes, self.native)
         if reason:
             raise CollectError(reason)
         self._mine = True

@@ -298,5 +298,64 @@ def scenario_subinterpreters():
     return record(work, 4096)
 
 
+def scenario_doors():
+    # The library twice: once there before recording begins, once loaded later.
+    early = ctypes.CDLL(os.environ["DOORS_EARLY"])
+    early.doors_before()
+
+    def use_early():
+        assert early.doors() == 0
+
+    def use_late():
+        library = ctypes.CDLL(os.environ["DOORS_LATE"])
+        library.doors_before()
+        assert library.doors() == 0
+        return library
+
+    collector = HeapCollector(mean_bytes=1)
+    collector.start()
+    use_early()
+    later = use_late()
+    collector.stop()
+    early.doors_after()
+    later.doors_after()
+    return rows_of(collector.snapshots()[HEAP])
+
+
+def scenario_libraries():
+    def late_import():
+        import numpy as np
+
+        return np.ones(1_000_000)
+
+    def map_memory():
+        import mmap
+
+        kept = mmap.mmap(-1, 5 * MIB)
+        mmap.mmap(-1, 7 * MIB).close()
+        return kept
+
+    def database():
+        import sqlite3
+
+        connection = sqlite3.connect(":memory:")
+        connection.execute("create table t (x)")
+        connection.executemany("insert into t values (?)", ((str(i) * 100,) for i in range(5000)))
+        return connection
+
+    collector = HeapCollector(mean_bytes=1)
+    collector.start()
+    kept = late_import(), map_memory(), database()
+    collector.stop()
+    rows = rows_of(collector.snapshots()[HEAP])
+    by_function = {}
+    for name, values in rows.items():
+        function = name.rpartition(" ")[0]
+        by_function[function] = [
+            a + b for a, b in zip(by_function.get(function, [0] * 4), values, strict=True)
+        ]
+    return {"rows": rows, "by_function": by_function, "kept": len(kept)}
+
+
 if __name__ == "__main__":
     print(json.dumps(globals()[f"scenario_{sys.argv[1]}"]()))

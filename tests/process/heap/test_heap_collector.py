@@ -117,6 +117,41 @@ def test_other_interpreters_are_charged_and_harmless() -> None:
     assert sum(values[1] for values in result["rows"].values()) > 20_000_000
 
 
+def test_each_door_of_libc_counts_once(tmp_path: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler for the library")
+    libraries = tmp_path / "early.so", tmp_path / "late.so"
+    source = HERE / "doors.c"
+    subprocess.run([compiler, "-O0", "-shared", "-fPIC", "-o", libraries[0], source], check=True)
+    # Bound at once and read-only afterwards, as distributions link.
+    subprocess.run(
+        [compiler, "-O0", "-shared", "-fPIC", "-Wl,-z,relro,-z,now", "-o", libraries[1], source], check=True
+    )
+    rows = scenario("doors", DOORS_EARLY=str(libraries[0]), DOORS_LATE=str(libraries[1]))
+    freed = [100_000, 200_000, 50_000, 110_000, 130_000, 150_000, 170_000, 640_000, 750_000, 23_000]
+    mib = 1 << 20
+    for function in ("use_early", "use_late"):
+        place = f"scenario_doors.<locals>.{function}"
+        for size in [*freed, mib, 2 * mib]:
+            assert rows[f"{place} {size_class(size)}"] == [1, size, 0, 0], (function, size)
+        assert rows[f"{place} {size_class(91_000)}"] == [1, 91_000, 1, 91_000]
+        # The first of its three was given back.
+        assert rows[f"{place} {3 * mib}"] == [1, 3 * mib, 1, 2 * mib]
+        assert f"{place} {4 * mib}" not in rows
+
+
+def test_memory_of_libraries_that_are_loaded_later_is_seen() -> None:
+    result = scenario("libraries")
+    rows, function = result["rows"], "scenario_libraries.<locals>"
+    assert any(values == [1, 8_000_000, 1, 8_000_000] for values in rows.values())
+    mib = 1 << 20
+    assert rows[f"{function}.map_memory {5 * mib}"] == [1, 5 * mib, 1, 5 * mib]
+    assert rows[f"{function}.map_memory {7 * mib}"] == [1, 7 * mib, 0, 0]
+    # 5,000 texts of 100 to 400 characters live in the database.
+    assert result["by_function"][f"{function}.database"][3] > 1_500_000
+
+
 @pytest.mark.skipif(shutil.which("go") is None, reason="no go: pprof cannot be asked")
 def test_pprof_opens_both_files_and_their_difference(tmp_path: Path) -> None:
     scenario("files", HEAP_FILES=str(tmp_path))

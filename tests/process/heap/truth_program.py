@@ -74,7 +74,7 @@ def large():
     return 9 * MEGA
 
 
-PARTS = (tiny_bytes, small_bytes, lists, dicts, bytearrays, buffers, large)
+PARTS = (tiny_bytes, small_bytes, lists, dicts, bytearrays, buffers, arrays, large)
 
 
 def main(directory, recordings, mean_bytes):
