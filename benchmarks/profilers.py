@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from machine import ROOT, run
 
 VENV = ROOT / ".venv-peers"
 # austin 4's wheel asks for a C library (glibc 2.38) that many supported systems do not have.
-PEERS = ("pyinstrument", "py-spy", "austin-dist<4")
+PEERS = ("pyinstrument", "py-spy", "austin-dist<4", "memray", "scalene", "yappi", "viztracer")
 
 # From (python, output file, workload with its arguments) to a command line.
 Wrap = Callable[[str, str, list[str]], list[str]]
@@ -102,6 +102,42 @@ PROFILERS = (
     ),
 )
 
+BARE = ("bare", "bare again")
+
+
+def _whet(*options: str) -> Wrap:
+    return lambda py, out, work: [py, "-m", "whet", "run", "-q", "--no-report", *options, "-o", out, *work]
+
+
+def _memray(*options: str) -> Wrap:
+    return lambda _py, out, work: [_bin("memray"), "run", "-q", "-f", *options, "-o", out, *work]
+
+
+# What looks at more than CPU time: whet's collectors one by one and together, and those who do as much.
+WHOLE = (
+    *(profiler for profiler in PROFILERS if profiler.name in BARE),
+    Profiler("whet", _whet(), "whet"),
+    Profiler("whet --heap", _whet("--heap"), "whet"),
+    Profiler("whet --block", _whet("--block"), "whet"),
+    Profiler("whet --gc", _whet("--gc"), "whet"),
+    Profiler("whet --all", _whet("--all"), "whet"),
+    Profiler("memray", _memray(), "memray"),
+    Profiler("memray, Python's allocators", _memray("--trace-python-allocators"), "memray"),
+    Profiler("tracemalloc", lambda py, _out, work: [py, "-X", "tracemalloc=1", *work]),
+    Profiler("tracemalloc, 25 frames", lambda py, _out, work: [py, "-X", "tracemalloc=25", *work]),
+    Profiler(
+        "scalene",
+        lambda py, out, work: [py, "-m", "scalene", "run", "-o", out, *work],
+        "scalene",
+    ),
+    Profiler("yappi", lambda py, out, work: [py, "-m", "yappi", "-o", out, *work], "yappi"),
+    Profiler(
+        "viztracer",
+        lambda _py, out, work: [_bin("viztracer"), "--quiet", "-o", f"{out}.json", "--", *work],
+        "viztracer",
+    ),
+)  # fmt: skip
+
 
 def prepare() -> str:
     """Make the environment with whet and its peers in it; return its Python."""
@@ -116,9 +152,9 @@ def prepare() -> str:
     return python
 
 
-def present() -> list[Profiler]:
+def present(profilers: Sequence[Profiler] = PROFILERS) -> list[Profiler]:
     """Return the profilers whose program is there and starts."""
-    return [p for p in PROFILERS if _starts(VENV / "bin" / p.program)]
+    return [p for p in profilers if _starts(VENV / "bin" / p.program)]
 
 
 @cache

@@ -1,6 +1,6 @@
 """How much slower a program runs while whet records it.
 
-    benchmarks/slowdown.py [--quick] [--launches N] [--rounds N] [--workloads NAME,...]
+    benchmarks/slowdown.py [--whole] [--quick] [--launches N] [--rounds N] [--workloads NAME,...]
 
 A whole run beside a whole run (overhead.py) cannot tell 1.00 from 1.03 on a machine whose speed itself
 changes by more within seconds. Here the same workload runs in several processes at a time that take turns
@@ -11,7 +11,9 @@ the median over rounds, and its 95 % interval (bootstrap over launches and round
 
 The processes that wait for their turn sleep; whet's own thread works on then, so a part of what it does with
 samples falls outside the turns. overhead.py holds that too, in its table of CPU time.
-Writes results/slowdown.json and the table in README.md (not with --quick).
+With --whole it is not the CPU sampler's rates that are compared, but all collectors, one by one and together,
+beside tools that look at as much.
+Writes results/slowdown.json (whole.json) and the table in README.md (not with --quick).
 """
 
 from __future__ import annotations
@@ -19,33 +21,35 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from machine import HERE, describe_machine, machine_line, publish, save
 from overhead import TITLES, WORKLOADS
-from profilers import PROFILERS, prepare
+from profilers import PROFILERS, WHOLE, Profiler, prepare, present
 
-ROWS = ("bare", "bare again", "whet, 100 Hz", "whet, 1 kHz")
+RATES = ("bare", "bare again", "whet, 100 Hz", "whet, 1 kHz")
 # Of a workload's full size: about 0.05 s of it.
 TURN_SCALE = 0.025
 WARM_UP_ROUNDS = 2
 
 # From row to launches to rounds.
 Ratios = dict[str, list[list[float]]]
+# From row to launches: bytes.
+Peaks = dict[str, list[float]]
 
 
 @contextmanager
-def player(row: str, workload: str, python: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def player(row: Profiler, workload: str, python: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Start one process that runs `workload` turn by turn."""
-    wrap = next(profiler.wrap for profiler in PROFILERS if profiler.name == row)
     script = [str(HERE / "workloads" / f"{workload}.py"), str(TURN_SCALE)]
     environment = {**os.environ, "WHET_BENCH_TURNS": "1", "PYTHONHASHSEED": "0"}
-    command = wrap(python, str(folder / row.replace(", ", "-").replace(" ", "-")), script)
+    command = row.wrap(python, str(folder / re.sub(r"\W+", "-", row.name)), script)
     with (
         open(folder / "log", "ab") as log,
         subprocess.Popen(
@@ -57,8 +61,8 @@ def player(row: str, workload: str, python: str, folder: Path) -> Iterator[subpr
         process.stdin.close()
 
 
-def take_turn(process: subprocess.Popen[str]) -> float:
-    """Let one process work; return the seconds that took."""
+def take_turn(process: subprocess.Popen[str]) -> tuple[float, float]:
+    """Let one process work; return the seconds that took, and its peak memory in bytes."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("go\n")
@@ -66,20 +70,24 @@ def take_turn(process: subprocess.Popen[str]) -> float:
     line = process.stdout.readline()
     if not line:
         raise SystemExit("a measured process ended early")
-    return float(line)
+    seconds, peak = map(float, line.split())
+    return seconds, peak
 
 
-def launch(workload: str, python: str, rounds: int, order: random.Random) -> dict[str, list[float]]:
-    """Start all processes, play all rounds, and return each row's ratios to the bare process."""
-    ratios: dict[str, list[float]] = {row: [] for row in ROWS[1:]}
+def launch(
+    rows: Sequence[Profiler], workload: str, python: str, rounds: int, order: random.Random
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Start all processes, play all rounds; return each row's ratios to the bare process, and added bytes."""
+    names = [row.name for row in rows]
+    ratios: dict[str, list[float]] = {name: [] for name in names[1:]}
     with tempfile.TemporaryDirectory(prefix="whet-slowdown-") as folder, ExitStack() as stack:
-        players = {row: stack.enter_context(player(row, workload, python, Path(folder))) for row in ROWS}
+        players = {row.name: stack.enter_context(player(row, workload, python, Path(folder))) for row in rows}
         for number in range(WARM_UP_ROUNDS + rounds):
-            seconds = {row: take_turn(players[row]) for row in order.sample(ROWS, len(ROWS))}
+            turns = {name: take_turn(players[name]) for name in order.sample(names, len(names))}
             if number >= WARM_UP_ROUNDS:
-                for row, found in ratios.items():
-                    found.append(seconds[row] / seconds["bare"])
-    return ratios
+                for name, found in ratios.items():
+                    found.append(turns[name][0] / turns["bare"][0])
+    return ratios, {name: turns[name][1] - turns["bare"][1] for name in ratios}
 
 
 def centre(launches: list[list[float]]) -> float:
@@ -96,21 +104,41 @@ def interval(launches: list[list[float]], order: random.Random) -> tuple[float, 
 
 
 def table(found: dict[str, Ratios]) -> str:
-    """Return the table as Markdown."""
+    """Return the table of times as Markdown."""
     titles = [dict(zip(WORKLOADS, TITLES, strict=True))[workload] for workload in found]
-    lines = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    lines = [f"| | {' | '.join(titles)} | geometric mean |", "|---" * (len(titles) + 2) + "|"]
     order = random.Random(1)
-    for row in ROWS[1:]:
+    for row in next(iter(found.values())):
         cells = []
         for ratios in found.values():
             low, high = interval(ratios[row], order)
             cells.append(f"{centre(ratios[row]):.3f} ({low:.3f}–{high:.3f})")
+        cells.append(f"{statistics.geometric_mean(centre(ratios[row]) for ratios in found.values()):.3f}")
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(["**Wall time of a turn, ratio to bare: median and its 95 % interval**", "", *lines])
 
 
+def memory_table(peaks: dict[str, Peaks]) -> str:
+    """Return the table of added memory as Markdown."""
+    titles = [dict(zip(WORKLOADS, TITLES, strict=True))[workload] for workload in peaks]
+    lines = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    for row in next(iter(peaks.values())):
+        cells = [f"{statistics.median(found[row]) / 2**20:.1f}" for found in peaks.values()]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(
+        ["**Peak memory of the process beyond the bare one's, MiB: median of launches**", "", *lines]
+    )
+
+
+def rows_of(*, whole: bool) -> list[Profiler]:
+    if whole:
+        return present(WHOLE)
+    return [profiler for profiler in PROFILERS if profiler.name in RATES]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="how much slower a program runs while whet records it")
+    parser.add_argument("--whole", action="store_true", help="all collectors instead of rates")
     parser.add_argument("--quick", action="store_true", help="few turns, nothing written")
     parser.add_argument("--launches", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=60)
@@ -121,18 +149,26 @@ def main() -> None:
     machine = describe_machine()
     python = prepare()
     order = random.Random(1)
-    found: dict[str, Ratios] = {name: {row: [] for row in ROWS[1:]} for name in options.workloads.split(",")}
+    rows = rows_of(whole=options.whole)
+    names = [row.name for row in rows[1:]]
+    found: dict[str, Ratios] = {one: {name: [] for name in names} for one in options.workloads.split(",")}
+    peaks: dict[str, Peaks] = {workload: {name: [] for name in names} for workload in found}
     for number in range(launches):
         for workload, ratios in found.items():
-            for row, values in launch(workload, python, rounds, order).items():
-                ratios[row].append(values)
+            times, memory = launch(rows, workload, python, rounds, order)
+            for name in names:
+                ratios[name].append(times[name])
+                peaks[workload][name].append(memory[name])
             print(f"launch {number + 1} of {launches}: {workload}", flush=True)
     text = table(found)
+    if options.whole:
+        text += "\n\n" + memory_table(peaks)
     print(text)
     if not options.quick:
-        save("slowdown", {"machine": machine, "ratios": found})
+        name = "whole" if options.whole else "slowdown"
+        save(name, {"machine": machine, "ratios": found, "peaks": peaks})
         note = f"{launches} launches of {rounds} rounds. "
-        publish("slowdown", f"{text}\n\n{note}{machine_line(machine)}")
+        publish(name, f"{text}\n\n{note}{machine_line(machine)}")
 
 
 if __name__ == "__main__":

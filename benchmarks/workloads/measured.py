@@ -24,11 +24,12 @@ def peak_memory_bytes() -> int:
 
 
 def take_turns(work: Callable[[float], object], scale: float) -> None:
-    """Call `work(scale)` for each line that is read; answer with the seconds it took."""
+    """Call `work(scale)` for each line that is read; answer with the seconds it took and the peak memory."""
     for _ in sys.stdin:
         begin = time.perf_counter()
         work(scale)
-        print(time.perf_counter() - begin, flush=True)
+        seconds = time.perf_counter() - begin
+        print(seconds, peak_memory_bytes(), flush=True)
 
 
 def measured(work: Callable[[float], object]) -> None:
