@@ -11,7 +11,9 @@ import pytest
 
 from process.harness import PROGRAMS, PYTHON, meta, needs_collector, run, whet_run
 
-PROFILES = ("cpu.pb.gz", "heap.pb.gz", "heap_peak.pb.gz", "block.pb.gz", "mutex.pb.gz")
+PROFILES = (
+    "cpu.pb.gz", "heap.pb.gz", "heap_peak.pb.gz", "block.pb.gz", "mutex.pb.gz", "tasks.pb.gz", "slow.pb.gz",
+)  # fmt: skip
 
 pytestmark = needs_collector
 
@@ -40,7 +42,7 @@ def test_every_collector_leaves_its_file_and_its_facts(recording: Path) -> None:
     facts = meta(recording)
     for name in (*PROFILES, "gc.txt", "report.html"):
         assert facts["files"][name] == (recording / name).stat().st_size
-    for name in ("cpu", "heap", "block", "gc"):
+    for name in ("cpu", "heap", "block", "tasks", "gc"):
         assert facts[name]["statistics"]
     assert set(facts["summary"]) >= {"cpu", "waiting", "holding"}
     (worker,) = facts["processes"]
@@ -52,6 +54,9 @@ def test_the_biggest_box_of_each_profile_is_the_planted_one(recording: Path) -> 
     assert rows(recording / "block.pb.gz", "-tagfocus=reason=lock")["waits"]["cum"] > 0.1e9
     assert rows(recording / "heap.pb.gz", "-sample_index=alloc_space")["allocates"]["cum"] > 15_000_000
     assert rows(recording / "heap_peak.pb.gz")["allocates"]["cum"] > 15_000_000
+    assert rows(recording / "cpu.pb.gz", "-tagfocus=task=handles")["blocks"]["cum"] > 0.1e9
+    assert rows(recording / "tasks.pb.gz", "-tagfocus=task=handles")["naps"]["cum"] > 0.03e9
+    assert rows(recording / "slow.pb.gz")["handles"]["cum"] > 0.1e9
     held = rows(recording / "mutex.pb.gz", "-tagfocus=reason=lock")
     assert max(held, key=lambda name: held[name]["flat"]) in ("holds", "__exit__")
 
@@ -78,7 +83,7 @@ def test_report_made_later_holds_all_profiles_too(recording: Path, tmp_path: Pat
     page = tmp_path / "page.html"
     command = [PYTHON, "-m", "whet", "prof", "--html", str(page), str(recording)]
     subprocess.run(command, check=True, capture_output=True)
-    for name in ("CPU", "Memory", "Peak memory", "Waiting", "Holding"):
+    for name in ("CPU", "Memory", "Peak memory", "Waiting", "Holding", "Tasks", "Slow steps"):
         assert f'data-name="{name}"' in page.read_text()
 
 
@@ -93,7 +98,8 @@ def test_program_behaves_as_ever_under_all_collectors(tmp_path: Path) -> None:
 def test_library_records_what_it_is_told(tmp_path: Path) -> None:
     code = (
         "import time, whet\n"
-        f"with whet.profile({str(tmp_path / 'rec')!r}, heap=True, block=True, gc=True, report=False):\n"
+        "everything = dict.fromkeys(('heap', 'block', 'tasks', 'gc'), True)\n"
+        f"with whet.profile({str(tmp_path / 'rec')!r}, report=False, **everything):\n"
         "    time.sleep(0.05)\n"
     )
     done = run([PYTHON, "-c", code], cwd=tmp_path)

@@ -23,6 +23,7 @@ boxes. The exit status is the program's.
 What is recorded (CPU time always):
   --heap              allocations and memory in use
   --block             waits: for locks, the GIL, sockets, files, children, sleep; and who made others wait
+  --tasks             asyncio: labels `task` and `coroutine` on all samples, waits of tasks, slow steps
   --gc                garbage collections
   --all               all of these
   --rate HZ           samples per second of CPU time, 1 to 10000 (default: 100)
@@ -40,8 +41,9 @@ Where it goes:
   -q, --quiet         say nothing
   -h, --help          show this help
 
-The recording holds cpu.pb.gz, with the options above heap.pb.gz, block.pb.gz, mutex.pb.gz and gc.txt
-(profiles are for `whet prof` and `go tool pprof`), report.html and meta.json.
+The recording holds cpu.pb.gz, with the options above heap.pb.gz, heap_peak.pb.gz, block.pb.gz, mutex.pb.gz,
+tasks.pb.gz, slow.pb.gz and gc.txt (profiles are for `whet prof` and `go tool pprof`), report.html and
+meta.json.
 """
 
 MAX_RATE_HZ = 10_000
@@ -56,6 +58,7 @@ _WITH_VALUE = {
 _FLAGS = {
     "--heap": "heap",
     "--block": "block",
+    "--tasks": "tasks",
     "--gc": "gc",
     "--all": "all",
     "--follow": "follow",
@@ -122,6 +125,7 @@ def parse(argv: list[str]) -> Options:
 def _choose_collectors(options: Options) -> None:
     flags, settings = options.flags, options.settings
     settings.follow = "no_follow" not in flags
+    settings.tasks = bool(flags & {"tasks", "all"})
     settings.gc = bool(flags & {"gc", "all"})
     if flags & {"heap", "all"} and settings.heap_bytes is None:
         settings.heap_bytes = DEFAULT_MEAN_BYTES

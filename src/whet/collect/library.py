@@ -44,6 +44,7 @@ def start(
     rate_hz: int = 100,
     heap: bool = False,
     block: bool = False,
+    tasks: bool = False,
     gc: bool = False,
     report: bool = True,
 ) -> str:
@@ -55,6 +56,7 @@ def start(
         rate_hz: samples per second of CPU time, 1 to 10,000.
         heap: record allocations and memory in use, too.
         block: record waits, too, and who made others wait.
+        tasks: watch asyncio's tasks, too, and label all samples with them.
         gc: record garbage collections, too.
         report: make `report.html` at the end.
 
@@ -69,6 +71,7 @@ def start(
         rate_hz=rate_hz,
         heap_bytes=DEFAULT_MEAN_BYTES if heap else None,
         block_ns=DEFAULT_THRESHOLD_NS if block else None,
+        tasks=tasks,
         gc=gc,
     )
     recording = _Recording(_absolute(directory), settings, report=report)
@@ -109,13 +112,14 @@ class profile:  # noqa: N801 (it is used like a function)
         rate_hz: int = 100,
         heap: bool = False,
         block: bool = False,
+        tasks: bool = False,
         gc: bool = False,
         report: bool = True,
     ) -> None:
         self.directory: str | None = None
         self._wanted = directory
         self._how: dict[str, Any] = {
-            "rate_hz": rate_hz, "heap": heap, "block": block, "gc": gc, "report": report,
+            "rate_hz": rate_hz, "heap": heap, "block": block, "tasks": tasks, "gc": gc, "report": report,
         }  # fmt: skip
         self._in_calls = 0
 

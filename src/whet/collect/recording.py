@@ -28,6 +28,8 @@ __all__ = [
     "REQUEST",
     "SCHEMA",
     "SESSION",
+    "SLOW",
+    "TASKS",
     "claim",
     "describe_host",
     "describe_interpreter",
@@ -52,10 +54,12 @@ HEAP = "heap.pb.gz"
 HEAP_PEAK = "heap_peak.pb.gz"
 BLOCK = "block.pb.gz"
 MUTEX = "mutex.pb.gz"
+TASKS = "tasks.pb.gz"
+SLOW = "slow.pb.gz"
 GC = "gc.txt"
 REPORT = "report.html"
 # Profiles that a recording may have.
-PROFILES = (CPU, HEAP, HEAP_PEAK, BLOCK, MUTEX)
+PROFILES = (CPU, HEAP, HEAP_PEAK, BLOCK, MUTEX, TASKS, SLOW)
 # Below it a directory for each process, where the program started others.
 PROCESSES = "processes"
 # In it, a byte for each process that was not followed.

@@ -30,6 +30,7 @@ class Settings:
         rate_hz: samples per second of CPU time, 1 to 10,000.
         heap_bytes: allocated bytes between two samples of the heap, 1 is every allocation; None: no heap.
         block_ns: waits shorter than that are left out; None: no waits.
+        tasks: watch asyncio's tasks, and label all samples with them.
         gc: record garbage collections.
         duration_s: record only that long; None is without limit.
         follow: record the Python programs that it starts, too.
@@ -41,6 +42,7 @@ class Settings:
         rate_hz: int = DEFAULT_RATE_HZ,
         heap_bytes: int | None = None,
         block_ns: int | None = None,
+        tasks: bool = False,
         gc: bool = False,
         duration_s: float | None = None,
         follow: bool = False,
@@ -48,6 +50,7 @@ class Settings:
         self.rate_hz = rate_hz
         self.heap_bytes = heap_bytes
         self.block_ns = block_ns
+        self.tasks = tasks
         self.gc = gc
         self.duration_s = duration_s
         self.follow = follow
@@ -83,6 +86,10 @@ def make_collectors(settings: Settings) -> "list[Collector]":
         from whet.collect.blocking import BlockCollector
 
         collectors.append(BlockCollector(threshold_ns=settings.block_ns))
+    if settings.tasks:
+        from whet.collect.tasks import TaskCollector
+
+        collectors.append(TaskCollector())
     if settings.gc:
         from whet.collect.gc import GcCollector
 

@@ -9,6 +9,7 @@ taken in. What it gives itself are two profile.proto with the same labels: waits
 import zlib
 
 from whet.collect.probe import load_probe
+from whet.collect.recording import SLOW, TASKS
 from whet.collect.threads import live_tasks
 from whet.errors import CollectError, UsageError
 
@@ -16,10 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DEFAULT_SLOW_NS", "DEFAULT_WAIT_NS", "SLOW", "TASKS", "TaskCollector"]
+__all__ = ["DEFAULT_SLOW_NS", "DEFAULT_WAIT_NS", "TaskCollector"]
 
-TASKS = "tasks.pb.gz"
-SLOW = "slow.pb.gz"
 DEFAULT_WAIT_NS = 1_000_000
 DEFAULT_SLOW_NS = 100_000_000
 MAX_THRESHOLD_NS = 3_600_000_000_000

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from whet.analyze.profile.paths import trimmed_path
-from whet.collect.recording import BLOCK, CPU, HEAP, HEAP_PEAK, MUTEX, PROFILES
+from whet.collect.recording import BLOCK, CPU, HEAP, HEAP_PEAK, MUTEX, PROFILES, SLOW, TASKS
 from whet.errors import FormatError, SourceError
 
 TYPE_CHECKING = False
@@ -38,7 +38,15 @@ __all__ = [
 _OBJECT_MAGIC = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
 _PIPE_TIMEOUT_S = 10
 # What a person calls the profiles of a recording.
-_TITLES = {CPU: "CPU", HEAP: "Memory", HEAP_PEAK: "Peak memory", BLOCK: "Waiting", MUTEX: "Holding"}
+_TITLES = {
+    CPU: "CPU",
+    HEAP: "Memory",
+    HEAP_PEAK: "Peak memory",
+    BLOCK: "Waiting",
+    MUTEX: "Holding",
+    TASKS: "Tasks",
+    SLOW: "Slow steps",
+}
 
 
 def load_profiles(sources: Sequence[str]) -> Profile:
@@ -60,14 +68,22 @@ def load_profiles(sources: Sequence[str]) -> Profile:
 
 
 def load_recording(directory: str) -> dict[str, Profile]:
-    """Read all profiles of a recording, by what a person calls them.
+    """Read the profiles of a recording, by what a person calls them.
+
+    The CPU profile is the first; of the others those without samples are left out.
 
     Raises:
         SourceError: one cannot be read.
         FormatError: one is not a profile.
     """
-    paths = {_TITLES[name]: os.path.join(directory, name) for name in PROFILES}
-    return {title: load_profile(path) for title, path in paths.items() if os.path.exists(path)}
+    found = {}
+    for name in PROFILES:
+        path = os.path.join(directory, name)
+        if os.path.exists(path):
+            profile = load_profile(path)
+            if name == CPU or len(profile.samples):
+                found[_TITLES[name]] = profile
+    return found
 
 
 def load_profile(source: str) -> Profile:

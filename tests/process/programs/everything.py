@@ -1,5 +1,6 @@
-"""Computes, waits for a lock, holds it, collects garbage and starts a worker."""
+"""Computes, waits for a lock, holds it, collects garbage, blocks a loop and starts a worker."""
 
+import asyncio
 import multiprocessing
 import threading
 import time
@@ -35,6 +36,25 @@ def allocates():
     return [bytes(1000) for _ in range(20_000)]
 
 
+async def naps():
+    await asyncio.sleep(0.05)
+
+
+def blocks():
+    until = time.thread_time() + 0.25
+    while time.thread_time() < until:
+        sum(range(1000))
+
+
+async def handles():
+    await naps()
+    blocks()
+
+
+async def serves():
+    await asyncio.create_task(handles(), name="handles")
+
+
 def works():
     computes()
 
@@ -48,6 +68,7 @@ if __name__ == "__main__":
         thread.join()
     computes()
     kept = allocates()
+    asyncio.run(serves())
     worker = multiprocessing.get_context("fork").Process(target=works)
     worker.start()
     worker.join()
