@@ -170,12 +170,36 @@ void prepare_once() {
     (void)prepared;
 }
 
+PyObject *end_threads_at_exit(PyObject *, PyObject *) {
+    service_pause();
+    Py_RETURN_NONE;
+}
+
+PyMethodDef at_exit = {"whet_at_exit", end_threads_at_exit, METH_NOARGS, "end the collectors' threads"};
+
+// A thread that asks a finalizing interpreter for the GIL is killed where it stands, in the middle of
+// C++; so ours end before. What is registered first runs last: collecting goes on until then.
+void end_with_interpreter() {
+    static bool registered = false;
+    if (registered)
+        return;
+    registered = true;
+    PyObject *module = PyImport_ImportModule("atexit");
+    PyObject *function = PyCFunction_New(&at_exit, nullptr);
+    PyObject *result = module && function ? PyObject_CallMethod(module, "register", "O", function) : nullptr;
+    Py_XDECREF(result);
+    Py_XDECREF(function);
+    Py_XDECREF(module);
+    PyErr_Clear();
+}
+
 } // namespace
 
 Collector *service_collector(size_t place) { return collectors[place]; }
 
 bool service_join(Collector &collector) {
     prepare_once();
+    end_with_interpreter();
     service_pause();
     for (Collector *&place : collectors)
         if (!place) {

@@ -299,8 +299,11 @@ def test_an_interrupt_reaches_the_program() -> None:
 import signal
 async def main():
     signal.setitimer(signal.ITIMER_REAL, 0.3)
+    # Kept: when a task dies, asyncio's own weak references swallow interrupts.
+    tasks = []
     while True:
-        await asyncio.create_task(asyncio.sleep(0))
+        tasks.append(asyncio.create_task(asyncio.sleep(0)))
+        await tasks[-1]
 watcher.start()
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 try:
@@ -325,6 +328,23 @@ except CollectError as error:
 """
     )
     assert message == "tasks are being watched in this process already"
+
+
+def test_a_program_may_end_while_it_is_watched() -> None:
+    for _ in range(10):
+        # Many code objects die at the end, and the service thread would like to know.
+        run_code(
+            """
+async def work(i):
+    namespace = {}
+    exec(f"async def f{i}(): pass", namespace)
+    await namespace[f"f{i}"]()
+async def main():
+    await asyncio.gather(*(work(i) for i in range(300)))
+watcher.start()
+asyncio.run(main())
+"""
+        )
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
