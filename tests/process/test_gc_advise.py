@@ -45,9 +45,6 @@ def test_each_setting_is_in_force_in_its_own_processes(tmp_path: Path, script: s
     assert list(rows) == ["default", *settings]
     assert rows["off"]["collections"] == 0
     assert 0 < rows["50000"]["collections"] < rows["default"]["collections"] / 5
-    assert rows["50000"]["pause_ns"] < rows["default"]["pause_ns"]
-    # What is put aside is not looked at again.
-    assert rows["freeze"]["pause_ns"] < rows["default"]["pause_ns"]
     assert all(row["peak_rss_bytes"] > 10 << 20 for row in rows.values())
     assert rows["off"]["time_ratio"] < 1
     assert json.loads(done.stdout)["clock"] == "cpu"
