@@ -10,6 +10,7 @@ from whet.analyze.profile.config import Config, Defaults
 from whet.analyze.profile.report import prepare
 from whet.analyze.profile.values import choose_sample_index
 from whet.collect.recording import is_recording
+from whet.driver.over_time import over_time
 from whet.driver.sources import SourceReader, load_recording
 from whet.driver.webstate import WebState, parse_address
 from whet.errors import UsageError
@@ -33,10 +34,12 @@ def make_html(
     profile = Choices(profile).chosen(state.labels, state.time)
     reader = SourceReader(config.source_path)
     others: dict[str, Profile] = {}
+    picture = ""
     if len(sources) == 1 and is_recording(sources[0]) and not view:
         others = load_recording(sources[0])
         others.pop(next(iter(others)))
-    return saved_page(profile, profile_title(sources), state, reader, others)
+        picture = over_time(sources[0])
+    return saved_page(profile, profile_title(sources), state, reader, others, picture)
 
 
 def profile_title(sources: Sequence[str]) -> str:
@@ -50,10 +53,12 @@ def saved_page(
     state: WebState,
     reader: SourceReader,
     others: Mapping[str, Profile] | None = None,
+    picture: str = "",
 ) -> tuple[bytes, list[str]]:
     """Render a view as a page of its own: the samples and frames that it is about, all of them.
 
-    `others` are further profiles of the recording, whole, by what a person calls them.
+    `others` are further profiles of the recording, whole, by what a person calls them; `picture`
+    is its memory over time.
     """
     index = choose_sample_index(profile, state.config.sample_index)
     config = state.config.changed(relative_percentages=False, mean=False)
@@ -79,6 +84,7 @@ def saved_page(
         with_bytecode=True,
         name="CPU" if others else "profile",
         others=others,
+        over_time=picture,
     )
     return page.encode("utf-8", "replace"), report.warnings
 

@@ -194,13 +194,19 @@ def write_report(outcome: Outcome, profiles: Mapping[str, Profile]) -> str:
     Raises:
         OSError: it cannot be written.
     """
+    from whet.driver.over_time import over_time
     from whet.render.html import render_html
 
     path = os.path.join(outcome.directory, REPORT)
     others = dict(profiles)
     name = next(iter(others))
     page = render_html(
-        others.pop(name), title=_title(outcome), read_source=_read_source, name=name, others=others
+        others.pop(name),
+        title=_title(outcome),
+        read_source=_read_source,
+        name=name,
+        others=others,
+        over_time=over_time(outcome.directory),
     )
     write_atomically(path, page.encode("utf-8", "backslashreplace"))
     return path

@@ -70,6 +70,7 @@ def render_html(
     with_bytecode: bool = False,
     name: str = "profile",
     others: Mapping[str, Profile] | None = None,
+    over_time: str = "",
 ) -> str:
     """Render a profile, or several of one program, as one offline HTML page.
 
@@ -82,6 +83,7 @@ def render_html(
         with_bytecode: whether the heaviest functions of Python files get their bytecode.
         name: what the page calls the profile where there are others.
         others: further profiles by what the page calls them.
+        over_time: what `render_over_time` returned.
 
     Raises:
         WhetError: the values are too large to be added up exactly in a browser.
@@ -92,7 +94,7 @@ def render_html(
 
     payloads = {name: packed(profile, first or FirstState())}
     payloads.update((other, packed(shown, FirstState())) for other, shown in (others or {}).items())
-    return page_text(title, payloads=payloads)
+    return page_text(title, payloads=payloads, over_time=over_time)
 
 
 def _pack(payload: dict[str, Any]) -> str:

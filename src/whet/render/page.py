@@ -31,10 +31,10 @@ MODULES = (
     "model.js",
     "layout.js",
     "sandwich.js",
+    "dom.js",
     "embedded.js",
     "served.js",
     "colors.js",
-    "dom.js",
     "tooltip.js",
     "flame.js",
     "boxes.js",
@@ -52,18 +52,20 @@ _IMPORT = re.compile(r"^import\s[^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:function|class|const|let)\b)", re.MULTILINE)
 
 
-def page_text(title: str, *, payloads: Mapping[str, str] | None = None) -> str:
+def page_text(title: str, *, payloads: Mapping[str, str] | None = None, over_time: str = "") -> str:
     """Return the page; without payloads it asks the server it came from for data.
 
     Args:
         title: in its head.
         payloads: packed data by what the page calls it; the first one is shown first.
+        over_time: the picture of memory and garbage collections, as HTML.
     """
     parts = {
         "policy": page_policy(served=not payloads),
         "title": html.escape(title.encode("utf-8", "replace").decode("utf-8")),
         "style": _style(),
         "payloads": "\n".join(_payload(name, data) for name, data in (payloads or {}).items()),
+        "overtime": over_time,
         "script": _script(),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _read("report.html"))

@@ -3,10 +3,11 @@
 // A data source tells what state an address means, has the data that a state needs, and gives the
 // views their parts. Here nothing has ever to be waited for. The state is the text after "#".
 
+import { byId } from "./dom.js";
 import { matchedMass } from "./layout.js";
 import { Model } from "./model.js";
 
-const EMBEDDED_VIEWS = [["overview", "Overview"], ["flame", "Flame graph"], ["boxes", "Biggest boxes"], ["source", "Source"], ["graph", "Graph"], ["about", "About"]];
+const EMBEDDED_VIEWS = [["overview", "Overview"], ["flame", "Flame graph"], ["boxes", "Biggest boxes"], ["source", "Source"], ["graph", "Graph"], ["overtime", "Over time"], ["about", "About"]];
 
 /** Return the profile that the address names, the first one if it names none. */
 export function chosenProfile(names) {
@@ -21,7 +22,7 @@ export class EmbeddedData {
     this.name = name;
     this.names = names;
     this.model = new Model(payload);
-    this.views = EMBEDDED_VIEWS;
+    this.views = EMBEDDED_VIEWS.filter(([key]) => key !== "overtime" || byId("overtime").hasChildNodes());
     this.isServed = false;
     this.shown = "";
     if (!location.hash && payload.state) history.replaceState(null, "", `#${payload.state}`);
