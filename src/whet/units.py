@@ -8,8 +8,6 @@ compared with pprof's byte by byte.
 
 from __future__ import annotations
 
-import re
-
 __all__ = [
     "format_duration", "format_percentage", "format_value", "is_binary_unit", "parse_duration_s",
     "parse_size", "same_family", "scale", "tidy_unit", "to_base",
@@ -50,9 +48,7 @@ _FAMILIES: list[tuple[list[_Unit], str, float]] = [
     (_TIME, "s", 1e9),
     (_COMPUTE, "GCU", 1.0),
 ]
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)(?:([kmgt])i?b?|b)?", re.IGNORECASE)
 _BASE_NAMES = ("bytes", "nanoseconds", "gcu")
 _AUTOMATIC = ("minimum", "auto")
 _SILENT = ("count", "sample", "unit", "minimum", "auto")
@@ -152,7 +148,9 @@ def _decimal(value: int, digits: int) -> str:
 
 def parse_duration_s(text: str) -> float | None:
     """Return the seconds that "1.5s", "300ms" or "1m30s" says, None if it is no time above 0."""
-    parts = _DURATION.findall(text)
+    import re  # most reports need none
+
+    parts = re.findall(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)", text)
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     whole = "".join(number + unit for number, unit in parts)
     return seconds if whole == text and seconds > 0 else None
@@ -163,7 +161,9 @@ def parse_size(text: str) -> int | None:
 
     All prefixes are powers of 1024, as everywhere in profiles.
     """
-    found = _SIZE.fullmatch(text)
+    import re
+
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)(?:([kmgt])i?b?|b)?", text, re.IGNORECASE)
     if not found:
         return None
     size = float(found[1]) * 1024 ** "bkmgt".index((found[2] or "b").lower())
