@@ -75,8 +75,8 @@ def test_base_units_are_bytes_and_nanoseconds():
     ("text", "size"),
     [
         ("1", 1), ("4096", 4096), ("512kB", 524288), ("512KiB", 524288), ("1m", 1048576), ("0.5MB", 524288),
-        ("2G", 2**31), ("7B", 7), ("0", None), ("-1", None), ("1.5", None), ("many", None), ("", None), ("k", None),
-        ("1e3", None), ("1 kB", None), ("1kBB", None),
+        ("2G", 2**31), ("7B", 7), ("0", None), ("-1", None), ("1.5", None), ("many", None), ("", None),
+        ("k", None), ("1e3", None), ("1 kB", None), ("1kBB", None),
     ],
 )  # fmt: skip
 def test_sizes_as_people_write_them(text: str, size: int | None) -> None:
@@ -86,8 +86,8 @@ def test_sizes_as_people_write_them(text: str, size: int | None) -> None:
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
-        ("1s", 1.0), ("300ms", 0.3), ("1m30s", 90.0), ("50us", 5e-5), ("2h", 7200.0), ("0s", None), ("5", None),
-        ("", None), ("-1s", None), ("1s ", None), ("1x", None),
+        ("1s", 1.0), ("300ms", 0.3), ("1m30s", 90.0), ("50us", 5e-5), ("2h", 7200.0), ("0s", None),
+        ("5", None), ("", None), ("-1s", None), ("1s ", None), ("1x", None),
     ],
 )  # fmt: skip
 def test_durations_as_people_write_them(text: str, seconds: float | None) -> None:
