@@ -72,11 +72,11 @@ class Ticker:
 
     def _run(self, stopping: "_thread.LockType", ended: "_thread.LockType") -> None:
         self._thread = _thread.get_native_id()
-        self._probe.own_thread_begin()
         try:
+            self._probe.own_thread_begin()
             wait_s = self._tick()
             while wait_s is not None and not stopping.acquire(True, wait_s):
                 wait_s = self._tick()
-        finally:
             self._probe.own_thread_end()
+        finally:
             ended.release()

@@ -239,3 +239,11 @@ def stress(seconds: float, seed: int, *storm: Path) -> dict[str, float]:
     totals: dict[str, float] = json.loads(out.splitlines()[-1])
     print({name: f"{value:,.0f}" for name, value in totals.items()})
     return totals
+
+
+def test_all_collectors_start_and_stop_at_random_under_everything() -> None:
+    seconds = float(os.environ.get("WHET_STRESS_SECONDS") or 8)
+    told = json.loads(run_program("torture_program.py", seconds, 11, 2).splitlines()[-1])
+    print(told)
+    assert min(told["started"].values()) >= 2
+    assert min(told["bytes"].values()) > 100
