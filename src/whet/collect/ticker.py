@@ -74,9 +74,11 @@ class Ticker:
         self._thread = _thread.get_native_id()
         try:
             self._probe.own_thread_begin()
-            wait_s = self._tick()
-            while wait_s is not None and not stopping.acquire(True, wait_s):
+            try:
                 wait_s = self._tick()
-            self._probe.own_thread_end()
+                while wait_s is not None and not stopping.acquire(True, wait_s):
+                    wait_s = self._tick()
+            finally:
+                self._probe.own_thread_end()
         finally:
             ended.release()
