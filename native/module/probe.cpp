@@ -169,6 +169,16 @@ NB_MODULE(_probe, m) {
                                   nb::bytes(p.mutex.data(), p.mutex.size()));
         },
         nb::arg("comments"), "Waits and their holders so far, as profile.proto bytes.");
+    m.def(
+        "blocking_threads",
+        [] {
+            nb::list rows;
+            for (const ThreadTimes &t : blocking_threads())
+                rows.append(
+                    nb::make_tuple(t.name, t.threads, t.life, t.computing, t.without_processor, t.waits));
+            return rows;
+        },
+        "(name, threads, life, CPU time, time without a processor, waits by reason), all in ns.");
     m.def("blocking_statistics", &blocking_statistics, "Counters by name; times in ns.");
     define_heap(m);
     define_tasks(m);

@@ -51,6 +51,15 @@ void sum_threads(uint64_t *calls, int64_t *own_ticks) {
     }
 }
 
+// Have a slot for each thread that there is.
+void adopt_threads() {
+    waiting_threads_adopt();
+    // Who waits for the GIL begins anew within 5 ms.
+    for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
+        if (t->since_before.load() && gil_contains(reinterpret_cast<void *>(t->object.load())))
+            t->since_before = false, t->begin = 0;
+}
+
 // Calls and ticks before the running session.
 uint64_t calls_before = 0;
 int64_t own_ticks_before = 0;
@@ -81,6 +90,7 @@ std::string blocking_start(int64_t threshold_ns) {
     delete last;
     last = new BlockingSession(*layout, threshold_ns);
     sum_threads(&calls_before, &own_ticks_before);
+    adopt_threads();
     if (!service_join(*last))
         return refuse("no thread can be started", true);
     gil_forget_waiters();
@@ -107,6 +117,7 @@ void blocking_stop() {
         Locked lock(s.mutex);
         s.table.keep_running();
     }
+    s.keep_threads();
     running = false;
     blocking_calls_restore();
     service_leave(s);
@@ -165,6 +176,21 @@ std::map<std::string, double> blocking_statistics() {
         std::string reason = reason_text(static_cast<Reason>(i));
         result["waits:" + reason] = static_cast<double>(t.reason_waits[i]);
         result["wait_ns:" + reason] = static_cast<double>(t.reason_ns[i]);
+    }
+    return result;
+}
+
+std::vector<ThreadTimes> blocking_threads() {
+    if (!last)
+        return {};
+    bring_up_to_date(*last);
+    std::vector<ThreadTimes> result;
+    for (const auto &[name, row] : last->threads()) {
+        ThreadTimes times{name, row.threads, row.life_ns, row.cpu_ns, row.delay_ns, {}};
+        for (size_t i = 0; i < row.waits_ns.size(); ++i)
+            if (row.waits_ns[i])
+                times.waits[reason_text(static_cast<Reason>(i))] = row.waits_ns[i];
+        result.push_back(std::move(times));
     }
     return result;
 }

@@ -28,4 +28,13 @@ BlockingProfiles blocking_profiles(const std::vector<std::string> &comments);
 // Counters by name; times in ns.
 std::map<std::string, double> blocking_statistics();
 
+// What threads of one name did with their time, in ns.
+struct ThreadTimes {
+    std::string name;
+    int64_t threads, life, computing, without_processor;
+    std::map<std::string, int64_t> waits; // by reason
+};
+// Needs the GIL. `without_processor` counts all delays, also those at the end of waits.
+std::vector<ThreadTimes> blocking_threads();
+
 } // namespace whet::probe

@@ -276,7 +276,7 @@ int redirected_mutex_lock(pthread_mutex_t *mutex) {
     WaitingThread *self = waiting_thread();
     if (!self || self->busy || self->gil)
         return function(mutex);
-    if (gil_has_mutex(mutex)) {
+    if (gil_contains(mutex)) {
         int64_t begin = ticks();
         int result = function(mutex);
         gil_prelude_returns(*self, begin);

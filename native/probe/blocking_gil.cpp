@@ -2,6 +2,7 @@
 
 #include "probe/blocking_gil.hpp"
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <pthread.h>
@@ -111,11 +112,11 @@ Gil *gil_switched(const void *condition) {
 }
 
 // The mutexes stand beside the condition variables.
-bool gil_has_mutex(const void *mutex) {
-    auto at = reinterpret_cast<uintptr_t>(mutex);
+bool gil_contains(const void *address) {
+    auto at = reinterpret_cast<uintptr_t>(address);
     return find([&](const Gil &gil) {
         uintptr_t first = gil.taken_over.load(std::memory_order_relaxed);
-        return at > first && at < first + 2 * switch_distance;
+        return at >= first && at < first + 2 * switch_distance;
     });
 }
 
@@ -179,9 +180,10 @@ void gil_released(WaitingThread *self, Gil &gil) {
     int64_t now = ticks();
     gil.settle(now);
     gil.held = false;
-    // What is below the threshold is left to a later release: over many, each holder is charged
-    // in proportion to what it caused.
-    if (gil.uncharged < blocking_state.threshold.load(std::memory_order_relaxed))
+    // What is short is left to a later release: over many, each holder is charged in proportion
+    // to what it caused. The more waiters, the sooner would it add up.
+    int64_t quantum = 10 * blocking_state.threshold.load(std::memory_order_relaxed);
+    if (gil.uncharged < quantum * std::max(gil.waiters, 1))
         return;
     int64_t count = gil.uncharged;
     gil.uncharged = 0;

@@ -42,8 +42,8 @@ Gil *gil_switched(const void *condition);
 // As gil_waited_for(), also the GIL of the calling thread's interpreter when it was not known yet.
 Gil *gil_of_this_thread(const void *condition);
 
-// Is this mutex one of a GIL's own?
-bool gil_has_mutex(const void *mutex);
+// Does this address lie among a GIL's condition variables and mutexes?
+bool gil_contains(const void *address);
 
 // The calling thread's steps. The redirected functions call these.
 void gil_wait_begins(WaitingThread &self, Gil &gil);

@@ -50,20 +50,31 @@ void lock_released(WaitingThread &self, const void *semaphore) {
     if (somebody_elses(self, semaphore))
         return;
     int64_t now = ticks(), since = blocking_state.since.load(std::memory_order_relaxed);
-    int64_t threshold = blocking_state.threshold.load(std::memory_order_relaxed);
     auto at = reinterpret_cast<uintptr_t>(semaphore);
-    for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t) {
-        int64_t begin = t->begin.load(std::memory_order_acquire);
-        if (!begin || t->object.load(std::memory_order_relaxed) != at ||
-            t->kind.load(std::memory_order_relaxed) != CallKind::semaphore)
-            continue;
-        int64_t from = std::max({begin, since, t->charged_until.load(std::memory_order_relaxed)});
-        // Shorter holds are left to a later release: over many, each is charged in proportion.
-        if (now - from < threshold / 2)
-            continue;
-        t->charged_until.store(now, std::memory_order_relaxed);
-        record_unlock(self, *t, now - from);
-    }
+    auto each_waiter = [&](auto use) {
+        for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t) {
+            int64_t begin = t->begin.load(std::memory_order_acquire);
+            if (begin && t->object.load(std::memory_order_relaxed) == at &&
+                t->kind.load(std::memory_order_relaxed) == CallKind::semaphore)
+                use(*t, std::max({begin, since, t->charged_until.load(std::memory_order_relaxed)}));
+        }
+    };
+    int64_t waited = 0, longest = 0;
+    WaitingThread *first = nullptr;
+    each_waiter([&](WaitingThread &waiter, int64_t from) {
+        waited += now - from;
+        int64_t begin = waiter.begin.load(std::memory_order_relaxed);
+        if (begin && now - begin > longest) {
+            longest = now - begin;
+            first = &waiter;
+        }
+    });
+    // Shorter holds are left to a later release: over many, each is charged in proportion.
+    if (!first || waited < blocking_state.threshold.load(std::memory_order_relaxed) / 2)
+        return;
+    each_waiter(
+        [&](WaitingThread &waiter, int64_t) { waiter.charged_until.store(now, std::memory_order_relaxed); });
+    record_unlock(self, *first, waited);
 }
 
 } // namespace whet::probe

@@ -20,8 +20,9 @@ namespace whet::probe {
 
 enum class BlockingEvent : uint32_t {
     wait,        // a wait that has ended: its thread's stack
-    unlock,      // a lock that others wait for was released: the releaser's stack, `waiter` waited
+    unlock,      // a lock that others wait for was released: the releaser's stack, `waiter` the first of them
     gil_release, // the GIL was released while others waited: the releaser's stack
+    thread_end,  // a thread ends: what its clocks say, no stack
 };
 
 struct BlockingRecord {
@@ -37,7 +38,8 @@ struct BlockingRecord {
     uint32_t waiter;      // serial of the waiting thread: `thread` itself in a wait
     uint32_t wait_number; // of the waiter
     int64_t ticks;        // how long
-    int64_t cpu_ns;       // the part of it that the call spent computing
+    int64_t cpu_ns;       // the part of it that the call, or the thread, spent computing
+    int64_t delay_ns;     // thread_end: the part of it without a processor, though one was wanted
     // Frame frames[frame_count], leaf first
 
     Frame *frames() { return reinterpret_cast<Frame *>(this + 1); }

@@ -67,7 +67,7 @@ void add_with_stack(WaitingThread &self, int64_t count, const Reader &reader, Fi
         record.labels = labels;
         record.contentions = 1;
         record.ticks = count;
-        record.cpu_ns = 0;
+        record.cpu_ns = record.delay_ns = 0;
         walker->copy(reader, stack, record.frames());
         fill(record);
     });
@@ -81,6 +81,16 @@ void add_with_stack(WaitingThread &self, int64_t count, const Reader &reader, Fi
     self.met = true;
 }
 
+// A new thread is named before it ends, if it lives for some moments; not more often than this.
+constexpr int64_t GREETING_INTERVAL_NS = 20'000'000;
+
+void greet_thread(WaitingThread &self) {
+    static std::atomic<int64_t> next{0};
+    int64_t due = next.load(std::memory_order_relaxed);
+    if (self.born_ns >= due && next.compare_exchange_strong(due, self.born_ns + GREETING_INTERVAL_NS))
+        service_wake();
+}
+
 } // namespace
 
 bool blocking_record_start(const whet_layout &layout, int64_t threshold_ns) {
@@ -92,6 +102,7 @@ bool blocking_record_start(const whet_layout &layout, int64_t threshold_ns) {
     lost_ticks = 0;
     for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
         t->met = false;
+    on_thread_calls({greet_thread, record_thread_end, record_wait_since_before});
     blocking_state.threshold = ticks_from_ns(threshold_ns);
     blocking_state.since = ticks();
     blocking_state.recording = true;
@@ -143,6 +154,37 @@ void record_unlock(WaitingThread &self, const WaitingThread &waiter, int64_t cou
         record.waiter = waiter.serial.load(std::memory_order_relaxed);
         record.wait_number = waiter.wait_number.load(std::memory_order_relaxed);
     });
+}
+
+ThreadAccount thread_account(const WaitingThread &thread) {
+    ThreadClocks now = thread_clocks(thread.tid), born = thread.born_clocks;
+    return {clock_ns(CLOCK_MONOTONIC) - thread.born_ns, now.cpu_ns - born.cpu_ns,
+            now.delay_ns - born.delay_ns};
+}
+
+void record_thread_end(WaitingThread &self) {
+    Recording recording(self);
+    if (!recording.active())
+        return;
+    ThreadAccount account = thread_account(self);
+    the_log->add(0, [&](BlockingRecord &record) {
+        uint32_t serial = self.serial.load(std::memory_order_relaxed);
+        record.event = BlockingEvent::thread_end;
+        record.thread = record.waiter = serial;
+        record.tid = self.tid;
+        record.stack_flags = record.labels = record.contentions = record.wait_number = 0;
+        record.reason = Reason::other;
+        record.ticks = ticks_from_ns(account.life_ns);
+        record.cpu_ns = account.cpu_ns;
+        record.delay_ns = account.delay_ns;
+    });
+}
+
+void record_wait_since_before(WaitingThread &self) {
+    int64_t begin = self.begin.exchange(0);
+    if (begin)
+        record_wait(self, self.kind.load(), self.object.load(), {begin, ticks()},
+                    thread_cpu_ns(self.tid) - self.born_clocks.cpu_ns);
 }
 
 void record_gil_release(WaitingThread &self, int64_t count) {

@@ -41,9 +41,20 @@ struct Interval {
 // `self` waited; shorter waits than the threshold are left out.
 void record_wait(WaitingThread &self, CallKind kind, uintptr_t object, Interval when, int64_t cpu_ns = 0,
                  uint32_t contentions = 1);
-// `self` releases a lock that `waiter` has waited for during `count` ticks.
+// `self` releases a lock that others have waited for, `count` ticks in all, `waiter` the longest.
 void record_unlock(WaitingThread &self, const WaitingThread &waiter, int64_t count);
 // `self` releases the GIL that others have waited for, `count` ticks in all.
 void record_gil_release(WaitingThread &self, int64_t count);
+
+// `self` ends.
+void record_thread_end(WaitingThread &self);
+// `self` has come back from the call that it was in when the recording began.
+void record_wait_since_before(WaitingThread &self);
+
+struct ThreadAccount {
+    int64_t life_ns, cpu_ns, delay_ns;
+};
+// Of a thread that is there, since its account began.
+ThreadAccount thread_account(const WaitingThread &thread);
 
 } // namespace whet::probe

@@ -18,6 +18,8 @@ namespace whet::probe {
 namespace {
 
 constexpr uint64_t DRAINS_PER_SWEEP = 10;
+// CPU time after which a thread is not blocked in the same call any more.
+constexpr int64_t MOVED_NS = 50'000;
 
 // Thread states of the main interpreter by native thread id.
 std::unordered_map<pid_t, uintptr_t> thread_states() {
@@ -45,6 +47,7 @@ void BlockingSession::take_log() {
 }
 
 void BlockingSession::drain() {
+    waiting_threads_disown();
     ticks_calibrate();
     blocking_calls_rescan();
     std::lock_guard lock(mutex);
@@ -59,13 +62,23 @@ void BlockingSession::drain() {
 
 bool BlockingSession::wants_python() {
     std::lock_guard lock(mutex);
-    return table.has_unresolved();
+    return table.has_unresolved() || unnamed_threads();
+}
+
+bool BlockingSession::unnamed_threads() const {
+    for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
+        if (uint32_t serial = t->serial.load(); serial && !table.names_thread(serial))
+            return true;
+    return false;
 }
 
 void BlockingSession::resolve() {
     Locked lock(mutex);
+    uint64_t before = resolved_until_;
     take_log();
-    table.resolve();
+    table.resolve(stopped_mono_ns != 0);
+    if (table.has_unresolved())
+        resolved_until_ = before;
 }
 
 uint64_t BlockingSession::position() const { return blocking_log().begun(); }
@@ -117,11 +130,30 @@ void BlockingSession::look_at_running() {
                 wait.stack_flags = STACK_REJECTED;
             }
         }
+        // Nothing says that a thread has come back from an old call, but its clock.
+        if (t->since_before.load() && thread_cpu_ns(t->tid) - t->born_clocks.cpu_ns > MOVED_NS)
+            continue;
         if (wait.thread && t->begin.load(std::memory_order_acquire) == begin)
             waits.push_back(std::move(wait));
     }
     Locked lock(mutex);
     table.set_running(waits);
+}
+
+ThreadRows BlockingSession::threads() {
+    if (keeps_threads_)
+        return kept_;
+    Locked lock(mutex);
+    ThreadRows rows = table.ended_threads();
+    for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
+        if (uint32_t serial = t->serial.load())
+            table.add_thread(&rows, serial, t->tid, thread_account(*t));
+    return rows;
+}
+
+void BlockingSession::keep_threads() {
+    kept_ = threads();
+    keeps_threads_ = true;
 }
 
 } // namespace whet::probe

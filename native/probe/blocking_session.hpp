@@ -25,6 +25,9 @@ class BlockingSession final : public Collector {
 
     // With the GIL: take up the waits that are running now.
     void look_at_running();
+    // With the GIL: what threads did with their time until now, or until keep_threads().
+    ThreadRows threads();
+    void keep_threads();
 
     const whet_layout &layout;
     const int64_t threshold_ns;
@@ -36,8 +39,11 @@ class BlockingSession final : public Collector {
 
   private:
     void take_log();
+    bool unnamed_threads() const;
 
     std::vector<uint64_t> taken_;
+    ThreadRows kept_;
+    bool keeps_threads_ = false;
     uint64_t resolved_until_;
     uint64_t drains_ = 0;
 };

@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "probe/blocking_threads.hpp"
+#include "probe/clock.hpp"
+#include "probe/names.hpp"
 #include "probe/ticks.hpp"
 
 namespace whet::probe {
@@ -18,13 +20,18 @@ bool goes_on(uint64_t id) {
     return false;
 }
 
-// Who recorded this, if the thread is still there; 0 if it has ended.
-pid_t recorded_tid(uint32_t serial, pid_t tid) {
+// A thread that has just begun has its name of Python's in a moment.
+constexpr int64_t YOUNG_NS = SECOND / 20;
+
+// The thread that recorded this, or nullptr if it has ended.
+const WaitingThread *recorder(uint32_t serial) {
     for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
         if (t->serial.load() == serial)
-            return tid;
-    return 0;
+            return t;
+    return nullptr;
 }
+
+bool is_young(const WaitingThread &thread) { return clock_ns(CLOCK_MONOTONIC) - thread.born_ns < YOUNG_NS; }
 
 // Somebody held the lock that was waited for, and can be charged with it.
 bool is_held(Reason reason, WaitingCode code) {
@@ -71,6 +78,9 @@ void BlockingTable::add_known(const BlockingRecord &record) {
     Key key{node, threads_.id(record.thread), record.labels, record.reason, false};
     int64_t ns = ticks_to_ns(record.ticks) - record.cpu_ns;
     switch (record.event) {
+    case BlockingEvent::thread_end:
+        end_thread(record.thread, {ticks_to_ns(record.ticks), record.cpu_ns, record.delay_ns});
+        break;
     case BlockingEvent::wait:
         if (ns >= threshold_ns_)
             add_wait(record, key, code_of(record.frames(), record.frame_count), ns);
@@ -94,6 +104,7 @@ void BlockingTable::add_wait(const BlockingRecord &record, const Key &key, Waiti
     totals_.reason_waits[static_cast<size_t>(told.reason)] += record.contentions;
     totals_.reason_ns[static_cast<size_t>(told.reason)] += ns;
     waits_[told] += {record.contentions, ns};
+    waits_of_[record.thread][static_cast<size_t>(told.reason)] += ns;
     auto charges = charges_.find(wait_id(record.thread, record.wait_number));
     if (charges == charges_.end())
         return;
@@ -113,17 +124,36 @@ void BlockingTable::resolve_stack(const Frame *frames, size_t count) {
         codes_.emplace(frames[0].code, waiting_code(frames[0].code));
 }
 
-void BlockingTable::resolve() {
+void BlockingTable::name_threads() {
+    std::unordered_map<pid_t, std::string> names;
+    for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t) {
+        uint32_t serial = t->serial.load();
+        if (!serial || threads_.knows(serial))
+            continue;
+        if (names.empty())
+            names = python_thread_names();
+        if (names.contains(t->tid) || !is_young(*t))
+            threads_.resolve(serial, t->tid);
+    }
+}
+
+void BlockingTable::resolve(bool last) {
     threads_.refresh();
-    for (size_t at = 0; at < waiting_.size();) {
+    name_threads();
+    size_t at = 0;
+    while (at < waiting_.size()) {
         auto &record = *reinterpret_cast<const BlockingRecord *>(waiting_.data() + at);
-        at += record.bytes / sizeof(uint64_t);
-        if (!threads_.knows(record.thread))
-            threads_.resolve(record.thread, recorded_tid(record.thread, record.tid));
+        if (!threads_.knows(record.thread)) {
+            const WaitingThread *thread = recorder(record.thread);
+            if (thread && is_young(*thread) && !last)
+                break;
+            threads_.resolve(record.thread, thread ? record.tid : 0);
+        }
         resolve_stack(record.frames(), record.frame_count);
         add_known(record);
+        at += record.bytes / sizeof(uint64_t);
     }
-    waiting_.clear();
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(at));
     if (waiting_.capacity() > (1u << 20))
         waiting_.shrink_to_fit();
 }
@@ -135,14 +165,15 @@ void BlockingTable::forget_code(uintptr_t code) {
 
 void BlockingTable::set_running(const std::vector<RunningWait> &waits) {
     running_.clear();
-    running_ids_.clear();
+    running_waits_.clear();
     for (const RunningWait &wait : waits) {
         threads_.resolve(wait.thread, wait.tid);
         resolve_stack(wait.frames.data(), wait.frames.size());
         uint32_t node = stacks_.intern(wait.frames.data(), wait.frames.size(), wait.stack_flags).node;
         Reason reason = reason_in(code_of(wait.frames.data(), wait.frames.size()), wait.reason);
-        running_[{node, threads_.id(wait.thread), wait.labels, reason, true}] += {1, ticks_to_ns(wait.ticks)};
-        running_ids_.push_back(wait_id(wait.thread, wait.wait_number));
+        int64_t ns = ticks_to_ns(wait.ticks);
+        running_[{node, threads_.id(wait.thread), wait.labels, reason, true}] += {1, ns};
+        running_waits_.push_back({wait.thread, wait.wait_number, reason, ns});
     }
 }
 
@@ -154,12 +185,44 @@ void BlockingTable::keep_running() {
         totals_.reason_ns[static_cast<size_t>(key.reason)] += sum.ns;
     }
     running_.clear();
-    for (uint64_t id : running_ids_)
-        if (auto charges = charges_.find(id); charges != charges_.end())
+    for (const Running &wait : running_waits_) {
+        waits_of_[wait.thread][static_cast<size_t>(wait.reason)] += wait.ns;
+        auto charges = charges_.find(wait_id(wait.thread, wait.wait_number));
+        if (charges != charges_.end())
             for (const Charge &charge : charges->second.list)
                 add_holder(charge.holder, {1, charge.ns});
-    running_ids_.clear();
+    }
+    running_waits_.clear();
     charges_.clear();
+}
+
+namespace {
+
+void add_up(ThreadRow *row, const ThreadAccount &account, const ReasonTimes &waits) {
+    row->threads += 1;
+    row->life_ns += account.life_ns;
+    row->cpu_ns += account.cpu_ns;
+    row->delay_ns += account.delay_ns;
+    for (size_t i = 0; i < waits.size(); ++i)
+        row->waits_ns[i] += waits[i];
+}
+
+} // namespace
+
+void BlockingTable::add_thread(ThreadRows *rows, uint32_t thread, int32_t tid, const ThreadAccount &account) {
+    threads_.resolve(thread, tid);
+    ReasonTimes waits = waits_of_.contains(thread) ? waits_of_[thread] : ReasonTimes{};
+    for (const Running &wait : running_waits_)
+        if (wait.thread == thread)
+            waits[static_cast<size_t>(wait.reason)] += wait.ns;
+    add_up(&(*rows)[threads_.name(threads_.id(thread))], account, waits);
+}
+
+void BlockingTable::end_thread(uint32_t thread, const ThreadAccount &account) {
+    auto waits = waits_of_.find(thread);
+    add_up(&ended_[threads_.name(threads_.id(thread))], account,
+           waits == waits_of_.end() ? ReasonTimes{} : waits->second);
+    waits_of_.erase(thread);
 }
 
 // An event comes at most some moments after its wait has ended, or never when it was short.

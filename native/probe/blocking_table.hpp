@@ -3,16 +3,31 @@
 // Not thread-safe: the collector's mutex is held around every call.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "probe/blocking_log.hpp"
 #include "probe/blocking_reason.hpp"
+#include "probe/blocking_record.hpp"
 #include "probe/stack_table.hpp"
 #include "probe/thread_names.hpp"
 
 namespace whet::probe {
+
+// Nanoseconds by reason.
+using ReasonTimes = std::array<int64_t, static_cast<size_t>(Reason::count)>;
+
+// What threads of one name did with their time; what is left of their life is waiting for a
+// processor (at most delay_ns) and short waits.
+struct ThreadRow {
+    int64_t threads = 0, life_ns = 0, cpu_ns = 0, delay_ns = 0;
+    ReasonTimes waits_ns{};
+};
+using ThreadRows = std::map<std::string, ThreadRow>;
 
 struct BlockingTotals {
     uint64_t events = 0, unlocks = 0;
@@ -41,8 +56,9 @@ class BlockingTable {
     // Add a record, or keep a copy of it until resolve(). Needs no GIL.
     void add(const BlockingRecord &record);
     bool has_unresolved() const { return !waiting_.empty(); }
-    // Name what is unknown and add what was waiting. Needs the GIL.
-    void resolve();
+    // Name what is unknown and add what was waiting. Needs the GIL. What comes after an event of a
+    // thread that is too new to have its name goes on waiting, unless this is the `last` time.
+    void resolve(bool last);
     // With the GIL: the code object's address may soon mean another one.
     void forget_code(uintptr_t code);
 
@@ -57,6 +73,14 @@ class BlockingTable {
     const BlockingTotals &totals() const { return totals_; }
     ProfileWriter write_waits() const;
     ProfileWriter write_holders() const;
+
+    bool names_thread(uint32_t thread) const { return threads_.knows(thread); }
+    // With the GIL: this thread is there, and has done so far.
+    void add_thread(ThreadRows *rows, uint32_t thread, int32_t tid, const ThreadAccount &account);
+    // All is said of the thread.
+    void end_thread(uint32_t thread, const ThreadAccount &account);
+    // Threads that have ended.
+    const ThreadRows &ended_threads() const { return ended_; }
 
   private:
     static constexpr size_t MAX_NODES = 2'000'000;
@@ -92,6 +116,7 @@ class BlockingTable {
     void add_known(const BlockingRecord &record);
     void add_wait(const BlockingRecord &record, const Key &key, WaitingCode code, int64_t ns);
     void add_holder(Key holder, Sum sum);
+    void name_threads();
     WaitingCode code_of(const Frame *frames, size_t count) const;
     void resolve_stack(const Frame *frames, size_t count);
     ProfileWriter write(const Sums &sums, const Sums *more) const;
@@ -103,7 +128,14 @@ class BlockingTable {
     Sums waits_, holders_, running_;
     std::unordered_map<uint64_t, Charges> charges_; // by wait_id
     std::vector<uint64_t> waiting_;                 // copies of records, one after the other
-    std::vector<uint64_t> running_ids_;
+    struct Running {
+        uint32_t thread, wait_number;
+        Reason reason;
+        int64_t ns;
+    };
+    std::vector<Running> running_waits_;
+    std::unordered_map<uint32_t, ReasonTimes> waits_of_; // by thread that has not ended
+    ThreadRows ended_;
     BlockingTotals totals_;
 };
 

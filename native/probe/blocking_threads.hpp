@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "probe/blocking_reason.hpp"
+#include "probe/thread_clocks.hpp"
 
 namespace whet::probe {
 
@@ -23,7 +24,14 @@ struct alignas(64) WaitingThread {
     std::atomic<CallKind> kind{};
     std::atomic<uint32_t> serial{0};       // unique over the life of the process; 0: no thread
     std::atomic<int64_t> charged_until{0}; // ticks, by releasers of the lock waited for
+    // It is in a call that it made before the recording began, as the kernel told; ends by itself.
+    std::atomic<bool> since_before{false};
     pid_t tid = 0;
+
+    // When its account begins, and what its clocks said then.
+    int64_t born_ns = 0; // monotonic
+    ThreadClocks born_clocks;
+    bool claimed = false; // the thread knows of its slot
 
     // The thread's own.
     bool busy = false;  // in a patched call, or in our own code: let calls pass
@@ -55,8 +63,18 @@ struct EndedThreads {
 };
 EndedThreads ended_threads();
 
-// Called in a thread that ends, before its slot is given up.
-void on_waiting_thread_end(void (*call)(WaitingThread &));
+struct ThreadCalls {
+    void (*begins)(WaitingThread &);  // in a thread that is new
+    void (*ends)(WaitingThread &);    // in a thread that ends, before its slot is given up
+    void (*returns)(WaitingThread &); // at the first call after one that is `since_before`
+};
+void on_thread_calls(const ThreadCalls &calls);
+
+// While nobody records, with the GIL: have a slot for each thread that there is, and begin their
+// accounts anew. A thread that is blocked is in a call `since_before`.
+void waiting_threads_adopt();
+// The calling thread is one of ours, after all.
+void waiting_threads_disown();
 
 // In a forked child: the other threads are gone.
 void waiting_threads_forget_after_fork();

@@ -75,7 +75,9 @@ class ServicePython {
             gil_ = PyGILState_Ensure();
     }
     void leave() { tstate_ = PyEval_SaveThread(); }
-    ~ServicePython() {
+    // No destructor: a Python that is being finalized ends the thread in enter() by unwinding it,
+    // and must not be entered again.
+    void end() {
         if (!tstate_)
             return;
         PyEval_RestoreThread(tstate_);
@@ -134,6 +136,7 @@ void *service_main(void *) {
         }
         account.end_round();
     }
+    python.end();
     return nullptr;
 }
 

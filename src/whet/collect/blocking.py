@@ -72,9 +72,23 @@ class BlockCollector:
         statistics: dict[str, float] = self._probe.blocking_statistics()
         return statistics
 
+    def threads(self) -> list[dict[str, object]]:
+        """Return what threads did with their time, a dict for each name of threads.
+
+        `cpu_ns`, the waits (`waits_ns`, by reason), `runnable_ns` and `short_ns` add up to
+        `life_ns`. `runnable_ns` is time in which the kernel had no processor for the thread,
+        except at the end of a wait, which counts as wait; `short_ns` is the rest: waits below the
+        threshold, page faults, and waits that are not seen.
+        """
+        return [_thread_row(*row) for row in self._probe.blocking_threads()]
+
     def facts(self) -> dict[str, object]:
         """Return what the recording's metadata say of this collector."""
-        return {"threshold_ns": self.threshold_ns, "statistics": self.statistics()}
+        return {
+            "threshold_ns": self.threshold_ns,
+            "statistics": self.statistics(),
+            "threads": self.threads(),
+        }
 
     def comments(self) -> list[str]:
         """Return what a reader of the profiles should know about how they were made."""
@@ -95,6 +109,23 @@ class BlockCollector:
         """
         waits, holders = self._probe.blocking_profiles([*comments, *self.comments()])
         return {BLOCK: _pack(waits), MUTEX: _pack(holders)}
+
+
+def _thread_row(
+    name: str, threads: int, life_ns: int, cpu_ns: int, delay_ns: int, waits_ns: dict[str, int]
+) -> dict[str, object]:
+    rest_ns = life_ns - cpu_ns - sum(waits_ns.values())
+    runnable_ns = max(0, min(rest_ns, delay_ns))
+    return {
+        "thread": name,
+        "threads": threads,
+        "life_ns": life_ns,
+        "cpu_ns": cpu_ns,
+        "waits_ns": waits_ns,
+        "runnable_ns": runnable_ns,
+        "delay_ns": delay_ns,
+        "short_ns": rest_ns - runnable_ns,
+    }
 
 
 def _pack(data: bytes) -> bytes:

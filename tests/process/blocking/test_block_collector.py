@@ -55,6 +55,103 @@ def test_each_wait_has_its_reason_and_its_length(tmp_path: Path, threads: int, r
     assert result["statistics"]["rejected"] == 0
 
 
+@pytest.mark.parametrize("what", ["lock", "gil"])
+def test_holders_are_charged_with_the_waits_they_caused(tmp_path: Path, what: str) -> None:
+    truth_ns = run_program("holders_program.py", tmp_path, what)
+    charged_ns: dict[str, int] = defaultdict(int)
+    for sample in samples_of((tmp_path / "mutex.pb.gz").read_bytes()):
+        if sample.labels["reason"] == what:
+            for name in {name for name, _ in sample.functions}:
+                charged_ns[name] += sample.ns
+    for name, ns in truth_ns.items():
+        assert charged_ns[name] == pytest.approx(ns, rel=0.05), name
+    if what == "lock":
+        # Nobody is charged with waiting for a sign, and nothing else was held.
+        assert sum(truth_ns.values()) == pytest.approx(charged_ns["Thread.run"], rel=0.05)
+
+
+def test_each_threads_life_is_accounted_for() -> None:
+    result = run_program("threads_program.py")
+    rows, own = result["rows"], result["own"]
+    assert len(own) == 9
+    assert set(rows) == {*own, "MainThread", "blocked", "released"}
+    for name, row in rows.items():
+        # Neither more waits and computing than time, nor time that nothing explains.
+        assert abs(row["short_ns"]) <= 0.02 * row["life_ns"], name
+    for name, account in own.items():
+        assert account["life_ns"] * 0.998 <= rows[name]["life_ns"] <= account["at_most_ns"]
+        assert rows[name]["cpu_ns"] == pytest.approx(account["cpu_ns"], rel=0.02, abs=2e6)
+    # A wait that began before the recording and did not end is all there is of its thread.
+    assert rows["blocked"]["waits_ns"]["lock"] == pytest.approx(rows["blocked"]["life_ns"], rel=0.01)
+    assert rows["released"]["waits_ns"]["lock"] > 0
+
+
+def attack(name: str) -> Any:
+    return run_program("attacks_program.py", name)
+
+
+def test_starting_and_stopping_while_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHET_STARTS", "60")
+    assert attack("start_and_stop")["events"] > 0
+
+
+@pytest.mark.slow
+def test_starting_and_stopping_a_thousand_times_while_threads_wait() -> None:
+    assert attack("start_and_stop")["events"] > 0
+
+
+def test_forked_children_are_not_recorded_and_can_be() -> None:
+    result = attack("fork_children")
+    assert result["statuses"] == [0, 0]
+    assert set(result["reasons"]) <= {"subprocess wait", "gil"}
+    assert result["refused"] == "a recording of waits is running in this process already"
+
+
+@pytest.mark.skipif(shutil.which("readelf") is None, reason="no readelf")
+def test_stopping_puts_everything_back() -> None:
+    result = attack("put_back")
+    assert result["slots"] >= 6
+    assert result["changed"] == result["slots"]
+    assert result["left"] == []
+    assert result["same_pages"]
+
+
+def test_waits_of_a_module_that_is_imported_later_are_seen() -> None:
+    assert attack("late_module")["reasons"]["multiprocessing lock"] == 1
+
+
+def test_signals_and_errors_are_as_without_us() -> None:
+    result = attack("interrupted")
+    assert result["slept"] >= 0.2
+    assert result["data"] == "done"
+    assert result["errors"] == [9, "timed out"]
+    assert result["signals"] > 10
+
+
+def test_interpreter_ends_while_waits_are_recorded() -> None:
+    assert attack("never_stopped") == {}
+
+
+def test_hundreds_of_short_threads_are_all_accounted_for() -> None:
+    result = attack("short_threads")
+    assert result["threads"] >= 301
+    # time.sleep reads the clock before it gives the GIL up: handing that over may take all the time.
+    assert 280 <= result["reasons"]["sleep"] <= 301
+
+
+def test_other_interpreters_wait_too() -> None:
+    result = attack("interpreters")
+    assert result["reasons"]["sleep"] == 15
+    assert result["statistics"]["rejected"] == 0
+
+
+def test_cpu_samples_may_land_in_redirected_calls() -> None:
+    result = attack("beside_the_cpu_sampler")
+    assert result["block"]["events"] > 1000
+    assert result["block"]["rejected"] == 0
+    assert result["cpu"]["rejected"] <= result["cpu"]["samples"] / 100
+
+
 @pytest.mark.skipif(shutil.which("go") is None, reason="no go")
 def test_go_tool_pprof_opens_both_profiles(tmp_path: Path) -> None:
     run_program("waits_program.py", tmp_path, 1, 1, "wait_rlock", "wait_gil", "wait_sleep")
