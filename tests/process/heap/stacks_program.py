@@ -1,0 +1,88 @@
+"""Allocates from very many different stacks; prints what the collector says and how much memory it took.
+
+    stacks_program.py LEVELS ALLOCATIONS MEAN_BYTES BUDGET_BYTES [KEEP]
+
+There are 2 ** LEVELS stacks with ALLOCATIONS allocations each. KEEP of all blocks stay in use.
+"""
+
+import json
+import sys
+from itertools import repeat
+
+from whet.collect.heap import HEAP, HeapCollector
+from whet.formats.pprof import decode
+
+SIZE = sys.getsizeof(b"") + 31
+kept = []
+
+
+def left(path, level, count):
+    return descend(path, level, count)
+
+
+def right(path, level, count):
+    return descend(path, level, count)
+
+
+def descend(path, level, count):
+    if level == 0:
+        for _ in repeat(None, count):
+            bytes(31)
+        return
+    if path & 1:
+        right(path >> 1, level - 1, count)
+    else:
+        left(path >> 1, level - 1, count)
+
+
+def keep(count):
+    kept.extend(bytes(31) for _ in range(count))
+
+
+def number_bytes(path):
+    """What a walk along `path` allocates beside the blocks: numbers and the iterator at its end."""
+    walked = sys.getsizeof(repeat(None, 1))
+    while path > 256:  # smaller ones are there already
+        walked += sys.getsizeof(path)
+        path >>= 1
+    return walked
+
+
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def main(levels, allocations, mean_bytes, budget_bytes, count_kept=0):
+    kept.extend(repeat(None, count_kept))
+    kept.clear()
+    collector = HeapCollector(mean_bytes=mean_bytes, budget_bytes=budget_bytes, native=False)
+    collector.start()
+    before = resident_bytes()
+    for path in range(2**levels):
+        descend(path, levels, allocations)
+    keep(count_kept)
+    after = resident_bytes()
+    statistics = collector.statistics()
+    collector.stop()
+    profile = decode(collector.snapshots()[HEAP])
+    texts = profile.strings.texts()
+    names = [texts[profile.functions.system_name[f]] for f in profile.locations.line_function]
+    s = profile.samples
+    leaves = [names[s.stack[start]] for start in s.stack_start[:-1]]
+    folded = sum(int(s.values[row, 1]) for row, leaf in enumerate(leaves) if leaf == "[stacks folded here]")
+    return {
+        "truth_bytes": 2**levels * allocations * SIZE + sum(map(number_bytes, range(2**levels))),
+        "kept_bytes": len(kept) * SIZE,
+        "kept_estimate": sum(int(s.values[row, 3]) for row in range(len(s))),
+        "statistics": statistics,
+        "profile_bytes": int(s.values[:, 1].sum()),
+        "folded_bytes": folded,
+        "grown_bytes": after - before,
+        "comments": collector.comments(),
+        "stacks": len({tuple(s.stack[a:b]) for a, b in zip(s.stack_start, s.stack_start[1:], strict=False)}),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*map(int, sys.argv[1:]))))
