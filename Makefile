@@ -47,6 +47,7 @@ bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, r
 	$(BIN)/python benchmarks/prof_speed.py $(BENCH)
 	$(BIN)/python benchmarks/format_speed.py $(BENCH)
 	$(BIN)/python benchmarks/overhead.py $(BENCH)
+	$(BIN)/python benchmarks/heap_overhead.py $(BENCH)
 	$(BIN)/python benchmarks/web_ui.py $(BENCH)
 	$(BIN)/python benchmarks/slowdown.py $(BENCH)
 	$(BIN)/python benchmarks/compare_errors.py $(BENCH)

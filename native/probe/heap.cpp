@@ -257,6 +257,7 @@ std::map<std::string, double> heap_statistics() {
         {"folds", static_cast<double>(t.folds)},
         {"folded_objects", t.folded.objects},
         {"folded_bytes", t.folded.bytes},
+        {"unlabelled_bytes", t.unlabelled.bytes},
         {"rate_raised", static_cast<double>(t.thinnings)},
         {"hooks_mended", static_cast<double>(s.mended.load())},
         {"hooks_left", static_cast<double>(s.hooks_left)},

@@ -13,6 +13,15 @@ namespace {
 constexpr double PEAK_STEP = 1.01;
 // Of the budget: live entries (their table is copied when it grows), and stacks with their names.
 constexpr double LIVE_PART = 0.3, STACKS_PART = 0.5;
+// A byte in use is worth as much as that many allocated ones, when stacks must be forgotten.
+constexpr double LIVE_WORTH = 10;
+constexpr size_t BYTES_PER_CELL = sizeof(Cell) + 3 * sizeof(uint64_t); // with its places in the tables
+
+double median(std::vector<double> values) {
+    auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
 
 } // namespace
 
@@ -160,26 +169,47 @@ Amount HeapBook::live_now() const {
     return sum;
 }
 
-// The nodes that half as many as there are now: those with most behind them.
-std::vector<bool> HeapBook::worth_keeping() const {
-    std::vector<double> worth(stacks_.nodes());
+std::vector<double> HeapBook::cell_worths() const {
+    std::vector<double> worth;
+    worth.reserve(cells_.size());
     for (const Cell &cell : cells_)
-        worth[cell.node] += cell.allocated.bytes;
+        worth.push_back(cell.allocated.bytes);
     // What lives counts again: a leak is seldom among the largest allocations.
-    live_.each([&](const Live &entry) { worth[cells_[entry.cell].node] += 10 * weigh(entry.size).bytes; });
+    live_.each([&](const Live &entry) { worth[entry.cell] += LIVE_WORTH * weigh(entry.size).bytes; });
+    return worth;
+}
+
+// The better half of the nodes: those with most behind them.
+std::vector<bool> HeapBook::worth_keeping() const {
+    std::vector<double> worth(stacks_.nodes()), of_cells = cell_worths();
+    for (size_t i = 0; i < cells_.size(); ++i)
+        worth[cells_[i].node] += of_cells[i];
     for (size_t node = worth.size(); node-- > 1;)
         worth[stacks_.caller(static_cast<uint32_t>(node))] += worth[node];
-    std::vector<double> sorted = worth;
-    auto middle = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
-    std::nth_element(sorted.begin(), middle, sorted.end());
+    double middle = median(worth);
     std::vector<bool> keep(worth.size());
     for (size_t node = 0; node < worth.size(); ++node)
-        keep[node] = worth[node] > *middle && !stacks_.is_folded(static_cast<uint32_t>(node));
+        keep[node] = worth[node] > middle && !stacks_.is_folded(static_cast<uint32_t>(node));
     return keep;
+}
+
+// Where labels, not stacks, are what there is too much of, the lesser half of the cells loses them.
+void HeapBook::drop_labels(std::vector<Cell> &cells) {
+    if (cells.size() * BYTES_PER_CELL < max_stack_bytes_ / 2)
+        return;
+    std::vector<double> worth = cell_worths();
+    double middle = median(worth);
+    for (size_t i = 0; i < cells.size(); ++i) {
+        if (worth[i] > middle || !cells[i].labels)
+            continue;
+        totals_.unlabelled.add(cells[i].allocated);
+        cells[i].labels = 0;
+    }
 }
 
 void HeapBook::fold() {
     ++totals_.folds;
+    drop_labels(cells_);
     std::vector<uint32_t> moved = stacks_.fold(worth_keeping());
     std::vector<Cell> old = std::move(cells_);
     cells_ = {};

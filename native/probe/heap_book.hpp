@@ -37,6 +37,7 @@ struct Cell {
 
 struct HeapTotals {
     Amount allocated, live, peak, folded;
+    Amount unlabelled; // whose labels were dropped
     uint64_t samples = 0, folds = 0, thinnings = 0;
 };
 
@@ -90,6 +91,8 @@ class HeapBook {
     void raise_mean(uint64_t *random);
     void fold();
     std::vector<bool> worth_keeping() const;
+    void drop_labels(std::vector<Cell> &cells);
+    std::vector<double> cell_worths() const;
     Amount live_now() const;
 
     int64_t mean_;

@@ -27,6 +27,7 @@ MIN_BUDGET_BYTES = 1 << 20
 _DOUBTS = {
     "folded_objects": "allocations whose stacks were folded into their callers to keep memory bounded",
     "folded_bytes": "bytes of them",
+    "unlabelled_bytes": "bytes of allocations that lost their labels to keep memory bounded",
     "rate_raised": "times the mean interval was doubled to keep memory bounded",
     "hooks_mended": "times another tool took the allocator hooks away; what was freed meanwhile is unknown",
     "native_foreign": "calls of libc's allocators that another tool took, unseen",
