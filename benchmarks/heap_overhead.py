@@ -4,7 +4,7 @@
 
 Paired and interleaved: a round runs every tool once on every workload, in random order, next to two
 bare runs; a tool's ratio is taken within its round. "bare again" shows how much of a ratio is noise.
-Times are the workload's own, so no start-up or writing of files is in them. Writes
+Times are CPU times of the workload's own, so no start-up or writing of files is in them. Writes
 results/heap_overhead.json and the table in README.md (not with --quick).
 """
 
@@ -94,7 +94,7 @@ def main() -> None:
                 bare = seen["bare"]
                 for tool, reading in seen.items():
                     if reading and bare:
-                        ratios[tool, workload].append(reading["wall_s"] / bare["wall_s"])
+                        ratios[tool, workload].append(reading["cpu_s"] / bare["cpu_s"])
                         added[tool, workload].append((reading["peak_bytes"] - bare["peak_bytes"]) / MIB)
     text = table(ratios, added)
     print(text)
@@ -102,7 +102,7 @@ def main() -> None:
         return
     machine = describe_machine()
     save("heap_overhead", {"machine": machine, "rounds": rounds, "scale": scale, "readings": readings})
-    note = f"Wall time with the recorder / without, median of {rounds} rounds (range), and memory added. "
+    note = f"CPU time with the recorder / without, median of {rounds} rounds (range), and memory added. "
     publish("heap_overhead", f"{note}{machine_line(machine)}\n\n{text}")
 
 

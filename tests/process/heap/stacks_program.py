@@ -2,6 +2,8 @@
 
     stacks_program.py LEVELS ALLOCATIONS MEAN_BYTES BUDGET_BYTES [KEEP]
 
+    stacks_program.py labels SETS MEAN_BYTES BUDGET_BYTES
+
 There are 2 ** LEVELS stacks with ALLOCATIONS allocations each. KEEP of all blocks stay in use.
 """
 
@@ -10,6 +12,7 @@ import sys
 from itertools import repeat
 
 from whet.collect.heap import HEAP, HeapCollector
+from whet.collect.labels import labels
 from whet.formats.pprof import decode
 
 SIZE = sys.getsizeof(b"") + 31
@@ -53,6 +56,24 @@ def resident_bytes():
         return int(file.read().split()[1]) * 4096
 
 
+def labelled(sets, mean_bytes, budget_bytes):
+    """Allocate under very many different labels."""
+    collector = HeapCollector(mean_bytes=mean_bytes, budget_bytes=budget_bytes, native=False)
+    collector.start()
+    for number in range(sets):
+        with labels(request=str(number)):
+            for _ in repeat(None, 20):
+                bytes(31)
+    collector.stop()
+    profile = decode(collector.snapshots()[HEAP])
+    return {
+        "truth_bytes": sets * 20 * SIZE,
+        "statistics": collector.statistics(),
+        "profile_bytes": int(profile.samples.values[:, 1].sum()),
+        "comments": collector.comments(),
+    }
+
+
 def main(levels, allocations, mean_bytes, budget_bytes, count_kept=0):
     kept.extend(repeat(None, count_kept))
     kept.clear()
@@ -85,4 +106,7 @@ def main(levels, allocations, mean_bytes, budget_bytes, count_kept=0):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*map(int, sys.argv[1:]))))
+    if sys.argv[1] == "labels":
+        print(json.dumps(labelled(*map(int, sys.argv[2:]))))
+    else:
+        print(json.dumps(main(*map(int, sys.argv[1:]))))

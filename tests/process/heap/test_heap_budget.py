@@ -15,7 +15,7 @@ pytestmark = needs_collector
 MIB = 1 << 20
 
 
-def run_program(*arguments: int) -> dict[str, Any]:
+def run_program(*arguments: object) -> dict[str, Any]:
     program = Path(__file__).parent / "stacks_program.py"
     command = [sys.executable, str(program), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
@@ -60,3 +60,14 @@ def test_many_blocks_in_use_raise_the_interval_and_stay_true() -> None:
     error = 5 * math.sqrt(statistics["mean_bytes"] * result["kept_bytes"])
     # The list of the blocks is in use, too.
     assert result["kept_estimate"] == pytest.approx(result["kept_bytes"] + 8 * 200_000, abs=error + 400_000)
+
+
+def test_many_labels_keep_within_the_budget() -> None:
+    result = run_program("labels", 30_000, 100, MIB)
+    statistics = result["statistics"]
+    print(statistics)
+    assert statistics["own_bytes"] <= MIB
+    assert statistics["unlabelled_bytes"] > 0
+    assert [c for c in result["comments"] if c.startswith("whet: unlabelled_bytes=")]
+    # Labels have a cost of their own.
+    assert result["truth_bytes"] < result["profile_bytes"] < 3 * result["truth_bytes"]
