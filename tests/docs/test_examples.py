@@ -8,6 +8,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SMALL = {
     "indexer.py": ["--files", "12", "path"],
     "mandelbrot.py": ["--size", "8", "--limit", "20"],
+    "orders.py": [],
 }
 
 

@@ -61,6 +61,11 @@ def test_the_biggest_box_of_each_profile_is_the_planted_one(recording: Path) -> 
     assert max(held, key=lambda name: held[name]["flat"]) in ("holds", "__exit__")
 
 
+def test_waits_are_counted_not_sampled(recording: Path) -> None:
+    for kind in ("waiting", "holding"):
+        assert meta(recording)["summary"][kind]["reason"] == "every wait is counted, none is sampled"
+
+
 def test_garbage_collections_are_told(recording: Path) -> None:
     assert meta(recording)["gc"]["statistics"]["collections"] > 10
     assert len((recording / "gc.txt").read_text().splitlines()) > 10

@@ -78,10 +78,6 @@ def make_collectors(settings: Settings) -> "list[Collector]":
         UsageError: a setting is out of range.
     """
     collectors: list[Collector] = [CpuCollector(rate_hz=settings.rate_hz)]
-    if settings.heap_bytes is not None:
-        from whet.collect.heap import HeapCollector
-
-        collectors.append(HeapCollector(mean_bytes=settings.heap_bytes))
     if settings.block_ns is not None:
         from whet.collect.blocking import BlockCollector
 
@@ -94,4 +90,9 @@ def make_collectors(settings: Settings) -> "list[Collector]":
         from whet.collect.gc import GcCollector
 
         collectors.append(GcCollector())
+    # The last one: what the others need is not the program's.
+    if settings.heap_bytes is not None:
+        from whet.collect.heap import HeapCollector
+
+        collectors.append(HeapCollector(mean_bytes=settings.heap_bytes))
     return collectors
