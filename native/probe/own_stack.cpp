@@ -31,7 +31,8 @@ OwnStack OwnStackWalker::measure(const Reader &reader) const {
     auto count = [&](uintptr_t leaf) {
         stack.frames = 0;
         stack.leaf = leaf;
-        return walker_.walk(reader, leaf, max_frames_, [&](const Frame &) { ++stack.frames; });
+        return walker_.walk(
+            reader, leaf, max_frames_, [&](const Frame &) { ++stack.frames; }, current_task_frame);
     };
     bool readable;
     uintptr_t leaf = walker_.leaf(reader, stack.tstate, &readable);

@@ -31,7 +31,7 @@ class OwnStackWalker {
     // `max_frames`: deeper stacks lose their root end.
     OwnStackWalker(const whet_layout &layout, uint32_t max_frames);
 
-    // Measure the calling thread's stack.
+    // Measure the calling thread's stack; within a task's step, up to the task's coroutine.
     OwnStack measure(const Reader &reader) const;
     // Copy it to `to`, which has room for stack.frames, leaf first.
     void copy(const Reader &reader, const OwnStack &stack, Frame *to) const;

@@ -29,8 +29,10 @@ class StackWalker {
     // The caller's frame on 3.11/3.12 in the window where the leaf is not set yet, else 0.
     uintptr_t leaf_before(const Reader &reader, uintptr_t tstate) const;
 
-    // Visit code frames from `frame` to the root: sink(Frame) for at most `limit` of them.
-    template <class Sink> Walk walk(const Reader &reader, uintptr_t frame, size_t limit, Sink &&sink) const {
+    // Visit code frames from `frame` to `last`, or to the root where that is not met: sink(Frame) for at
+    // most `limit` of them.
+    template <class Sink>
+    Walk walk(const Reader &reader, uintptr_t frame, size_t limit, Sink &&sink, uintptr_t last = 0) const {
         alignas(8) unsigned char copy[128];
         size_t seen = 0;
         // Shim frames are fewer than code frames; the bound makes a cycle end.
@@ -57,6 +59,8 @@ class StackWalker {
                 ++seen;
             }
             uintptr_t previous = field(copy, at_.frame_previous);
+            if (frame == last)
+                break;
             if (previous == frame)
                 return Walk::rejected;
             frame = previous;

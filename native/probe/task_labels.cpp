@@ -15,6 +15,7 @@ uint64_t refused = 0;
 } // namespace
 
 thread_local uint32_t current_task_label __attribute__((tls_model("initial-exec"))) = 0;
+thread_local uintptr_t current_task_frame __attribute__((tls_model("initial-exec"))) = 0;
 
 uint32_t task_label_intern(const std::string &name, const std::string &coroutine) {
     std::lock_guard lock(table_mutex);

@@ -19,6 +19,9 @@ constexpr uint32_t MAX_TASK_NAMES = 3 << 14;
 // What a thread's task hook leaves for whoever takes a sample in this thread. Read by signal
 // handlers: the initial-exec model allocates nothing.
 extern thread_local uint32_t current_task_label __attribute__((tls_model("initial-exec")));
+// The frame of its outermost coroutine, where the stack of a sample ends: the loop's machinery below it
+// is the same for all tasks. 0: no step runs.
+extern thread_local uintptr_t current_task_frame __attribute__((tls_model("initial-exec")));
 
 // Number of the labels of a task; the same for the life of the process, 0 when there are too many.
 // `name` may be empty: the task is then called as its coroutine is.

@@ -33,6 +33,7 @@ struct Step {
     uintptr_t tstate = 0; // under the GIL, as is the rest
     uint32_t node = 0;    // of the stack while it lasted
     uint32_t label = 0;
+    uintptr_t frame = 0; // of the task's coroutine
 };
 
 std::atomic<Step *> all_steps{nullptr};
@@ -219,7 +220,10 @@ void TaskSession::step_begins(Step &step, PyObject *coroutine) {
     ++steps;
     step.label = known.label;
     step.node = 0;
+    step.frame = reinterpret_cast<uintptr_t>(coroutine) + walker.layout().generator_frame;
     current_task_label = known.label;
+    if (known.label)
+        current_task_frame = step.frame;
     int64_t begun = ticks();
     hook_ticks += static_cast<uint64_t>(begun - now);
     step.begun.store(begun, std::memory_order_relaxed);
@@ -227,7 +231,6 @@ void TaskSession::step_begins(Step &step, PyObject *coroutine) {
 
 void TaskSession::step_ends(Step &step, PyObject *coroutine, PySendResult result) {
     int64_t now = ticks(), begun = step.begun.load(std::memory_order_relaxed);
-    current_task_label = 0;
     step.begun.store(0, std::memory_order_relaxed);
     if (!begun)
         return; // watching began within this step
@@ -275,7 +278,8 @@ void TaskSession::resolve() {
         uintptr_t leaf = walker.leaf(reader, step->tstate, &readable);
         if (!readable)
             continue;
-        Walk walk = walker.walk(reader, leaf, MAX_FRAMES, [&](const Frame &f) { frames.push_back(f); });
+        auto take = [&](const Frame &f) { frames.push_back(f); };
+        Walk walk = walker.walk(reader, leaf, MAX_FRAMES, take, step->frame);
         if (walk == Walk::ok || walk == Walk::truncated)
             step->node = intern(frames.data(), frames.size(), walk == Walk::truncated ? STACK_TRUNCATED : 0);
     }
@@ -304,10 +308,10 @@ PySendResult watched_send(PyObject *coroutine, PyObject *argument, PyObject **re
     running->step_begins(step, coroutine);
     PySendResult sent = original(coroutine, argument, result);
     in_step = false;
+    current_task_label = 0;
+    current_task_frame = 0;
     if (running)
         running->step_ends(step, coroutine, sent);
-    else
-        current_task_label = 0;
     return sent;
 }
 
@@ -324,6 +328,7 @@ void TaskSession::after_fork_in_child() {
     last = nullptr;
     give_slot_back();
     current_task_label = 0;
+    current_task_frame = 0;
 }
 
 } // namespace

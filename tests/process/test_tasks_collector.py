@@ -211,11 +211,15 @@ write(sys.argv[1], cpu)
 """,
         tmp_path,
     )
-    found = Counter[tuple[str | None, ...]]()
-    for labels, _, values in rows(decode((tmp_path / "cpu.pb.gz").read_bytes())):
+    found, roots = Counter[tuple[str | None, ...]](), Counter[str]()
+    for labels, stack, values in rows(decode((tmp_path / "cpu.pb.gz").read_bytes())):
         found[labels.get("task"), labels.get("coroutine"), labels.get("route")] += values[1]
+        roots[stack[-1]] += values[1]
     assert found["nameless", "nameless", None] == pytest.approx(0.2e9, rel=0.2)
     assert found["mine", "labelled", "/x"] == pytest.approx(0.2e9, rel=0.2)
+    # A task's stack begins with its coroutine, not with the loop that runs it.
+    assert roots["nameless"] == pytest.approx(0.2e9, rel=0.2)
+    assert roots["labelled"] == pytest.approx(0.2e9, rel=0.2)
     # After stop() nobody is in a task.
     assert found[None, None, None] >= 0.15e9
 
