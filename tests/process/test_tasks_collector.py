@@ -224,6 +224,35 @@ write(sys.argv[1], cpu)
     assert found[None, None, None] >= 0.15e9
 
 
+def test_waits_and_allocations_carry_the_task_too(tmp_path: Path) -> None:
+    run_code(
+        """
+from whet.collect.blocking import BlockCollector
+from whet.collect.heap import HeapCollector
+block, heap = BlockCollector(), HeapCollector()
+kept = []
+async def sleeps():
+    time.sleep(0.3)
+async def allocates():
+    kept.extend(bytes(1000) for _ in range(60_000))
+async def main():
+    await asyncio.create_task(sleeps(), name="sleepy")
+    await asyncio.create_task(allocates(), name="hungry")
+for collector in (block, heap, watcher):
+    collector.start()
+asyncio.run(main())
+for collector in (watcher, heap, block):
+    collector.stop()
+write(sys.argv[1], block)
+write(sys.argv[1], heap)
+""",
+        tmp_path,
+    )
+    assert by_task(tmp_path / "block.pb.gz", 1)["sleepy"] == pytest.approx(0.3e9, rel=0.3)
+    # Sampled every 512 KiB: about 120 samples, four standard errors.
+    assert by_task(tmp_path / "heap.pb.gz", 1)["hungry"] == pytest.approx(62e6, rel=0.4)
+
+
 def test_cancelled_failing_and_forking_tasks_do_no_harm() -> None:
     child, parent = run_code(
         """
