@@ -47,8 +47,6 @@ bool lock_is_waited_for(const void *semaphore) {
 }
 
 void lock_released(WaitingThread &self, const void *semaphore) {
-    if (somebody_elses(self, semaphore))
-        return;
     int64_t now = ticks(), since = blocking_state.since.load(std::memory_order_relaxed);
     auto at = reinterpret_cast<uintptr_t>(semaphore);
     auto each_waiter = [&](auto use) {
@@ -59,6 +57,14 @@ void lock_released(WaitingThread &self, const void *semaphore) {
                 use(*t, std::max({begin, since, t->charged_until.load(std::memory_order_relaxed)}));
         }
     };
+    auto settle = [&] {
+        each_waiter([&](WaitingThread &waiter, int64_t) {
+            waiter.charged_until.store(now, std::memory_order_relaxed);
+        });
+    };
+    // A sign for those who wait: who gets the lock next is not to blame for the time until now.
+    if (somebody_elses(self, semaphore))
+        return settle();
     int64_t waited = 0, longest = 0;
     WaitingThread *first = nullptr;
     each_waiter([&](WaitingThread &waiter, int64_t from) {
@@ -72,8 +78,7 @@ void lock_released(WaitingThread &self, const void *semaphore) {
     // Shorter holds are left to a later release: over many, each is charged in proportion.
     if (!first || waited < blocking_state.threshold.load(std::memory_order_relaxed) / 2)
         return;
-    each_waiter(
-        [&](WaitingThread &waiter, int64_t) { waiter.charged_until.store(now, std::memory_order_relaxed); });
+    settle();
     record_unlock(self, *first, waited);
 }
 

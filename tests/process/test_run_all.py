@@ -121,3 +121,19 @@ def test_bad_settings_are_refused_before_the_program_runs(option: str, tmp_path:
     assert (done.status, done.out) == (2, b"")
     assert option.partition("=")[0].encode() in done.err
     assert not (tmp_path / "rec").exists()
+
+
+def test_idle_workers_make_nobody_wait(tmp_path: Path) -> None:
+    code = (
+        "import concurrent.futures, time\n"
+        "with concurrent.futures.ThreadPoolExecutor(4) as pool:\n"
+        "    for _ in range(20):\n"
+        "        list(pool.map(time.sleep, [0.001] * 4))\n"
+        "        time.sleep(0.05)\n"
+    )
+    done = run(whet_run(["-c", code], tmp_path / "rec", "--block"), cwd=tmp_path)
+    assert done.status == 0, done.err
+    waited = rows(tmp_path / "rec/block.pb.gz", "-tagfocus=reason=lock")["_worker"]["cum"]
+    held = rows(tmp_path / "rec/mutex.pb.gz", "-tagfocus=reason=lock")
+    assert waited > 2e9
+    assert held.get("_worker", {"cum": 0})["cum"] < waited / 20
