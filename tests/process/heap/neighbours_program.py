@@ -213,8 +213,8 @@ def scenario_tracemalloc_below():
     collector = HeapCollector(mean_bytes=1)
     collector.start()
     first = bytearray(700_000)
-    # CPython up to 3.13.1 crashes when tracemalloc is stopped while another thread gets its
-    # thread state, as the service thread does when it first names something (gh-128679).
+    # CPython (3.11, up to 3.12.8 and 3.13.1) crashes when tracemalloc is stopped while another
+    # thread gets its thread state, as the service thread does when it first names something (gh-128679).
     pause = threading.Event()
     pause.wait(0.5)
     tracemalloc.stop()  # puts back what it found, and our hooks are gone
