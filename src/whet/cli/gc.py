@@ -9,8 +9,10 @@ from whet.cli.bench import Progress
 from whet.cli.streams import Streams
 from whet.collect.gc_setting import GcSetting
 from whet.driver.gc_advise import DEFAULT_SETTINGS, AdviseOptions, measure_settings
+from whet.driver.gc_summary import summarize_source
 from whet.errors import UsageError
 from whet.render.gc_advice import advice_lines, document, text_table
+from whet.render.gc_summary import summary_table
 
 __all__ = ["HELP", "main", "parse"]
 
@@ -18,10 +20,12 @@ HELP = f"""\
 usage: whet gc advise [OPTIONS] SCRIPT [ARGS...]
        whet gc advise [OPTIONS] -m MODULE [ARGS...]
        whet gc advise [OPTIONS] -c CODE [ARGS...]
+       whet gc summary FILE|RECORDING|-
 
-Run a program under several settings of the garbage collector, in fresh processes that take turns in
+advise: run a program under several settings of the garbage collector, in fresh processes that take turns in
 random order, and say what each would gain in time and cost in memory. A setting is measured until its
 interval decides, or the time is up. The program must end by itself, with status 0.
+summary: sum up a recording's gc.txt, or what WHET_GCTRACE=1 printed.
 
       --setting S      measure this setting (again for more; default: {" ".join(DEFAULT_SETTINGS)}):
                        T0[,T1[,T2]]  gc.set_threshold(T0, T1, T2)
@@ -64,13 +68,27 @@ def main(argv: list[str], streams: Streams) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         streams.write(HELP)
         return 0 if argv else 2
+    if argv[0] == "summary":
+        return _summary(argv[1:], streams)
     if argv[0] != "advise":
-        raise UsageError(f"whet gc has no command {argv[0]!r}", hint="whet gc advise SCRIPT")
+        raise UsageError(
+            f"whet gc has no command {argv[0]!r}", hint="whet gc advise SCRIPT, or whet gc summary FILE"
+        )
     call = parse(argv[1:])
     if "help" in call.flags:
         streams.write(HELP)
         return 0
     return _advise(call, streams)
+
+
+def _summary(argv: list[str], streams: Streams) -> int:
+    if len(argv) == 1 and argv[0] in ("-h", "--help"):
+        streams.write(HELP)
+        return 0
+    if len(argv) != 1 or (argv[0].startswith("-") and argv[0] != "-"):
+        raise UsageError("whet gc summary takes one file or recording", hint="see whet gc --help")
+    streams.write(summary_table(summarize_source(argv[0])))
+    return 0
 
 
 def _advise(call: Call, streams: Streams) -> int:
