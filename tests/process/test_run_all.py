@@ -33,6 +33,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [PYTHON, "-m", "whet", "run", "-o", str(place / "rec"), "--all", "--rate", "1000", EVERYTHING]
     done = run(command, cwd=place)
     assert (done.status, done.out) == (0, b"done\n"), done.err
+    assert b"rec of 2 processes, told apart by the label `process`" in done.err
     for title in (b"memory: ", b"peak memory: ", b"waiting: ", b"holding: ", b"s of cpu in "):
         assert title in done.err
     return place / "rec"

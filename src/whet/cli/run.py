@@ -88,10 +88,20 @@ def _closing_lines(outcome: Outcome, report: str | None) -> list[str]:
     if reason:
         lines.append(f"partial: {reason}; {_what_there_is(outcome)}")
     if outcome.has_profile:
-        lines.append(f"recording in {outcome.directory}")
+        lines.append(f"recording in {outcome.directory}{_of_processes(outcome)}")
         if report:
             lines.append(f"open {report} in a browser, or: whet prof {outcome.directory}/cpu.pb.gz")
     return lines
+
+
+def _of_processes(outcome: Outcome) -> str:
+    others = outcome.meta["processes"]
+    assert isinstance(others, list)
+    if not others:
+        return ""
+    partial = sum(bool(one["partial"]) for one in others)
+    doubt = f", {partial} of them in part" if partial else ""
+    return f" of {len(others) + 1} processes{doubt}, told apart by the label `process`"
 
 
 def _what_there_is(outcome: Outcome) -> str:
