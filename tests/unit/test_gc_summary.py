@@ -11,7 +11,7 @@ from whet.cli.streams import Streams
 TEXT = """# whet: gc_collections=7
 gc 1 @0.100s 1.00%: gen 0, 1.000 ms, ~702->117 objects, 585 collected, 0 uncollectable, 20.0 MB, MainThread
 program output
-gc 2-6 @0.200-0.400s 1.00%: gen 0x4+1x1, 3.000 ms (longest 2.000), 9->9 objects, 0 collected, 0 uncollectable, T
+gc 2-6 @0.200-0.400s 1.00%: gen 0x4+1x1, 3.000 ms (longest 2.000), 9->9 objects, 0 collected, T
 gc 7 @0.500s 2.00%: gen 2, 6.000 ms, 50->40 objects, 10 collected, 0 uncollectable, 21.0 MB, MainThread
 """
 
