@@ -57,14 +57,15 @@ def test_each_wait_has_its_reason_and_its_length(tmp_path: Path, threads: int, r
 
 @pytest.mark.parametrize("what", ["lock", "gil"])
 def test_holders_are_charged_with_the_waits_they_caused(tmp_path: Path, what: str) -> None:
-    truth_ns = run_program("holders_program.py", tmp_path, what)
+    result = run_program("holders_program.py", tmp_path, what)
+    truth_ns, delay_ns = result["caused"], result["delay_ns"]
     charged_ns: dict[str, int] = defaultdict(int)
     for sample in samples_of((tmp_path / "mutex.pb.gz").read_bytes()):
         if sample.labels["reason"] == what:
             for name in {name for name, _ in sample.functions}:
                 charged_ns[name] += sample.ns
     for name, ns in truth_ns.items():
-        assert charged_ns[name] == pytest.approx(ns, rel=0.05), name
+        assert 0.95 * ns - delay_ns <= charged_ns[name] <= 1.05 * ns, name
     if what == "lock":
         # Nobody is charged with waiting for a sign, and nothing else was held.
         assert sum(truth_ns.values()) == pytest.approx(charged_ns["Thread.run"], rel=0.05)
