@@ -75,6 +75,7 @@ def keep_gil_short():
 
 
 def take_gil():
+    libc_without_gil.usleep(50_000)  # the main thread comes to wait for us, not for the GIL
     for i in range(15):
         (keep_gil_long if i % 3 == 0 else keep_gil_short)()
         libc_without_gil.usleep(random.randrange(500, 3000))
