@@ -150,7 +150,8 @@ void BlockingTable::resolve(bool last) {
             threads_.resolve(record.thread, thread ? record.tid : 0);
         }
         resolve_stack(record.frames(), record.frame_count);
-        add_known(record);
+        if (!was_disowned(record.thread))
+            add_known(record);
         at += record.bytes / sizeof(uint64_t);
     }
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(at));

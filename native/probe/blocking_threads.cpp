@@ -1,6 +1,7 @@
 #include "probe/blocking_threads.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -16,6 +17,8 @@ WaitingThread slots[MAX_WAITING_THREADS];
 WaitingThread not_recorded; // stands for threads without a slot
 std::atomic<size_t> high_water{0};
 std::atomic<uint32_t> next_serial{1};
+std::array<std::atomic<uint32_t>, 64> disowned{}; // the newest serials
+std::atomic<size_t> disowned_count{0};
 std::atomic<uint64_t> without_slot{0}, ended_calls{0};
 std::atomic<int64_t> ended_own_ticks{0};
 ThreadCalls calls{};
@@ -207,8 +210,14 @@ void waiting_threads_disown() {
         return;
     own_slot = &not_recorded;
     pthread_setspecific(exit_key(), nullptr);
-    if (WaitingThread *slot = find_slot(this_thread().tid))
+    if (WaitingThread *slot = find_slot(this_thread().tid)) {
+        disowned[disowned_count.fetch_add(1) % disowned.size()] = slot->serial.load();
         free_slot(*slot);
+    }
+}
+
+bool was_disowned(uint32_t serial) {
+    return std::any_of(disowned.begin(), disowned.end(), [&](const auto &entry) { return entry == serial; });
 }
 
 void waiting_threads_forget_after_fork() {

@@ -75,6 +75,8 @@ void on_thread_calls(const ThreadCalls &calls);
 void waiting_threads_adopt();
 // The calling thread is one of ours, after all.
 void waiting_threads_disown();
+// Was this slot's thread disowned, not long ago? What it recorded before is none of the program's.
+bool was_disowned(uint32_t serial);
 
 // In a forked child: the other threads are gone.
 void waiting_threads_forget_after_fork();
