@@ -96,18 +96,20 @@ void heap_remember(const Released &released) {
 
 // ---- fork -------------------------------------------------------------------------------------
 
-// The thread that forks holds the mutex meanwhile, so that the child finds it free and what it
-// guards whole: handlers of others, in the child, may allocate before ours is called.
-void HeapSession::before_fork() { heap_hold(); }
+// Meanwhile the thread that forks, which is all there is of the child, passes through the hooks:
+// handlers of others may allocate before ours is called, and somebody may hold the mutex. It is not
+// taken here, because such handlers may also wait for threads that need it.
+void HeapSession::before_fork() { heap_step_aside(); }
 
-void HeapSession::after_fork_in_parent() { heap_let_go(); }
+void HeapSession::after_fork_in_parent() { heap_step_back(); }
 
 // The hooks stay as a pass-through: taking them away needs the GIL, which a child of fork() in C
 // may not have. The recording is left where it lies.
 void HeapSession::after_fork_in_child() {
     heap_epoch.store(0);
     running = last = nullptr;
-    heap_let_go();
+    heap_mutex_forget_after_fork();
+    heap_step_back();
     heap_filter.forget_all();
     native_memory_forget_after_fork();
 }

@@ -42,6 +42,16 @@ double resident_bytes() {
 
 } // namespace
 
+void heap_step_aside() {
+    ++heap_thread.depth;
+    heap_thread.holding = true;
+}
+
+void heap_step_back() {
+    heap_thread.holding = false;
+    --heap_thread.depth;
+}
+
 void heap_hold() {
     ++heap_thread.depth;
     heap_mutex->lock();
@@ -53,6 +63,8 @@ void heap_let_go() {
     heap_mutex->unlock();
     --heap_thread.depth;
 }
+
+void heap_mutex_forget_after_fork() { heap_mutex = new std::mutex; }
 
 HeapSession::HeapSession(const HeapOptions &o, const whet_layout &layout)
     : options(o), book(o.mean_bytes, o.budget_bytes, heap_filter), walker_(layout, MAX_FRAMES),

@@ -25,6 +25,12 @@ namespace whet::probe {
 void heap_hold();
 void heap_let_go();
 
+// Have the calling thread's allocations and frees pass unseen, and end that.
+void heap_step_aside();
+void heap_step_back();
+// In a forked child: nobody holds the mutex.
+void heap_mutex_forget_after_fork();
+
 class HeapHeld {
   public:
     HeapHeld() { heap_hold(); }
