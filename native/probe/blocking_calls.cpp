@@ -389,7 +389,7 @@ GotPatches *patches = new GotPatches;
 // ---- the table --------------------------------------------------------------------------------
 
 void add(const char *symbol, Call call, void *replacement) {
-    void *address = dlsym(RTLD_DEFAULT, symbol);
+    void *address = called_function(symbol);
     originals[static_cast<size_t>(call)] = address;
     if (address)
         patches->add(symbol, replacement, address);

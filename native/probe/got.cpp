@@ -161,6 +161,38 @@ void write_back(const std::vector<GotSlot> &slots) {
     }
 }
 
+// Is this address the PLT entry of the program that stands for a function of a library?
+bool stands_for_another(void *address) {
+    Dl_info info;
+    ElfW(Sym) *symbol = nullptr;
+    return dladdr1(address, &info, reinterpret_cast<void **>(&symbol), RTLD_DL_SYMENT) && symbol &&
+           symbol->st_shndx == SHN_UNDEF;
+}
+
+// The first definition in the order in which names are looked up, the program left out.
+void *library_function(const char *symbol) {
+    void *program = dlopen(nullptr, RTLD_LAZY);
+    link_map *object = nullptr;
+    if (!program || dlinfo(program, RTLD_DI_LINKMAP, &object) != 0)
+        return nullptr;
+    void *found = nullptr;
+    while (!found && (object = object->l_next)) {
+        void *library = dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD);
+        if (!library)
+            continue; // the kernel's own object
+        void *address = dlsym(library, symbol);
+        Dl_info info;
+        link_map *home = nullptr;
+        // dlsym() looks into the library's dependencies, too.
+        if (address && dladdr1(address, &info, reinterpret_cast<void **>(&home), RTLD_DL_LINKMAP) &&
+            home == object)
+            found = address;
+        dlclose(library);
+    }
+    dlclose(program);
+    return found;
+}
+
 } // namespace
 
 int GotPatch::patch() {
@@ -187,8 +219,14 @@ void GotPatch::restore() {
 
 // ---- many symbols -----------------------------------------------------------------------------
 
+void *called_function(const char *symbol) {
+    void *address = dlsym(RTLD_DEFAULT, symbol);
+    return address && stands_for_another(address) ? library_function(symbol) : address;
+}
+
 void GotPatches::add(const char *symbol, void *replacement, void *original) {
-    targets_[symbol] = {reinterpret_cast<uintptr_t>(replacement), reinterpret_cast<uintptr_t>(original)};
+    targets_[symbol] = {reinterpret_cast<uintptr_t>(replacement), reinterpret_cast<uintptr_t>(original),
+                        reinterpret_cast<uintptr_t>(dlsym(RTLD_DEFAULT, symbol))};
 }
 
 GotPatches::ObjectCount GotPatches::count_objects() {
@@ -248,7 +286,8 @@ void GotPatches::redirect(uintptr_t *slot, const Target &target, const Range &ow
     if (value == target.replacement)
         return;
     // Not bound yet, an entry points into its own object's table of stubs.
-    bool plain = value == target.original || (value >= own.begin && value < own.end);
+    bool plain =
+        value == target.original || value == target.known_as || (value >= own.begin && value < own.end);
     for (const Range &range : ranges_)
         plain |= range.system && value >= range.begin && value < range.end;
     if (!plain) {

@@ -39,11 +39,16 @@ class GotPatch {
     std::vector<GotSlot> slots_;
 };
 
+// The function that calls of `symbol` reach, or nullptr. As dlsym() but for programs at a fixed address:
+// there a function whose address the program takes is, for everybody, the program's own PLT entry, which
+// calls what is in a slot of the program: our replacement, once the slot is redirected.
+void *called_function(const char *symbol);
+
 // Many symbols, redirected in one pass over the objects. A slot that another tool has redirected
 // before us is left alone: its owner keeps working and we do not see its calls. Thread-safe.
 class GotPatches {
   public:
-    // Both strings and functions outlive the patches. `original` is what dlsym() gives.
+    // Both strings and functions outlive the patches. `original` is called_function(symbol).
     void add(const char *symbol, void *replacement, void *original);
 
     // Redirect the slots of all objects that were not looked at before. Returns at once when no
@@ -62,6 +67,7 @@ class GotPatches {
   private:
     struct Target {
         uintptr_t replacement, original;
+        uintptr_t known_as; // what dlsym() says, which may be a PLT entry
     };
     struct ObjectCount {
         unsigned long long loaded = 0, unloaded = 0;

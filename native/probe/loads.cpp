@@ -39,7 +39,7 @@ void *redirected_dlsym(void *handle, const char *name) {
 
 bool loads_watch(GotPatches &patches) {
     if (!real_dlsym) {
-        real_dlsym = reinterpret_cast<Dlsym>(dlsym(RTLD_DEFAULT, "dlsym"));
+        real_dlsym = reinterpret_cast<Dlsym>(called_function("dlsym"));
         if (real_dlsym)
             lookups->add("dlsym", reinterpret_cast<void *>(redirected_dlsym),
                          reinterpret_cast<void *>(real_dlsym));

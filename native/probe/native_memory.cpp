@@ -126,7 +126,7 @@ void *watched_mremap(void *address, size_t old_size, size_t size, int flags, ...
 }
 
 template <class F> void redirect(const char *symbol, F *&original, F *replacement) {
-    original = reinterpret_cast<F *>(dlsym(RTLD_DEFAULT, symbol));
+    original = reinterpret_cast<F *>(called_function(symbol));
     if (original)
         patches->add(symbol, reinterpret_cast<void *>(replacement), reinterpret_cast<void *>(original));
 }

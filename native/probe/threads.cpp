@@ -96,7 +96,7 @@ void ThreadTable::open(const TimerPlan &plan) {
     plan_ = plan;
     without_timer_ = seen_ = 0;
     if (!real_pthread_create)
-        real_pthread_create = reinterpret_cast<PthreadCreate>(dlsym(RTLD_DEFAULT, "pthread_create"));
+        real_pthread_create = reinterpret_cast<PthreadCreate>(called_function("pthread_create"));
     watching.store(true, std::memory_order_release);
     if (exit_key_made && real_pthread_create)
         create_patch().patch();
