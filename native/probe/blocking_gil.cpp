@@ -156,6 +156,11 @@ void gil_wait_begins(WaitingThread &self, Gil &gil) {
 void gil_wait_returns(WaitingThread &self) { self.gil_returned = ticks(); }
 
 void gil_taken(WaitingThread *self, Gil &gil) {
+    // Nobody waits, and nobody did: no need to know the time.
+    if (gil.waiters == 0 && !(self && self->gil)) {
+        gil.held = true;
+        return;
+    }
     // Between release and taking nobody kept anybody waiting.
     int64_t now = ticks();
     gil.settle(now);

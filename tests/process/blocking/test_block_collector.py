@@ -76,9 +76,9 @@ def test_each_threads_life_is_accounted_for() -> None:
     rows, own = result["rows"], result["own"]
     assert len(own) == 9
     assert set(rows) == {*own, "MainThread", "blocked", "released"}
-    for name, row in rows.items():
+    for row in rows.values():
         # Neither more waits and computing than time, nor time that nothing explains.
-        assert abs(row["short_ns"]) <= 0.02 * row["life_ns"], name
+        assert abs(row["short_ns"]) <= 0.02 * row["life_ns"] + result["stolen_ns"], row
     for name, account in own.items():
         assert account["life_ns"] * 0.998 <= rows[name]["life_ns"] <= account["at_most_ns"] * 1.002
         assert rows[name]["cpu_ns"] == pytest.approx(account["cpu_ns"], rel=0.02, abs=2e6)
