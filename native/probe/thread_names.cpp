@@ -32,20 +32,44 @@ ThisThread &this_thread() {
     return self;
 }
 
+void ThreadNames::refresh() {
+    python_names_.clear();
+    if (provisional_.empty())
+        return;
+    python_names_ = python_thread_names();
+    std::erase_if(provisional_, [&](Provisional &one) {
+        auto found = python_names_.find(one.tid);
+        if (found == python_names_.end())
+            return ++one.looks >= MAX_LOOKS;
+        names_[one.id] = found->second;
+        return true;
+    });
+}
+
 void ThreadNames::resolve(uint32_t serial, pid_t tid) {
     auto [id, fresh] = name_of_.try_emplace(serial, 0);
     if (!fresh)
         return;
     if (python_names_.empty())
         python_names_ = python_thread_names();
-    std::string name;
-    if (auto found = python_names_.find(tid); found != python_names_.end())
-        name = found->second;
-    else if (tid == getpid())
-        name = "MainThread";
-    else if (tid)
-        name = kernel_thread_name(tid);
-    id->second = intern(name.empty() ? "(ended thread)" : name);
+    if (auto found = python_names_.find(tid); found != python_names_.end()) {
+        id->second = intern(found->second);
+    } else if (tid == getpid()) {
+        id->second = intern("MainThread");
+    } else {
+        std::string name = tid ? kernel_thread_name(tid) : "";
+        id->second = name.empty() ? intern("(ended thread)") : provisional(name, tid);
+    }
+}
+
+// A name that may change is nobody else's.
+uint32_t ThreadNames::provisional(const std::string &name, pid_t tid) {
+    if (names_.size() >= MAX_NAMES)
+        return intern(name);
+    names_.push_back(name);
+    auto id = static_cast<uint32_t>(names_.size() - 1);
+    provisional_.push_back({tid, id, 0});
+    return id;
 }
 
 uint32_t ThreadNames::intern(const std::string &name) {

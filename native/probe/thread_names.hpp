@@ -25,10 +25,11 @@ ThisThread &this_thread();
 class ThreadNames {
   public:
     bool knows(uint32_t serial) const { return name_of_.contains(serial); }
-    // Name a thread, once and for all; 0 for a thread that has ended. Needs the GIL.
+    // Name a thread; `tid` is 0 for one that has ended. Needs the GIL.
     void resolve(uint32_t serial, pid_t tid);
-    // Names are those of now again at the next resolve(). Call before a series of them.
-    void refresh() { python_names_.clear(); }
+    // Look at the names of now, for the resolve() calls that follow. A thread that was met before
+    // Python had a name for it gets it now. Needs the GIL.
+    void refresh();
 
     // The name's number; knows(serial) must hold.
     uint32_t id(uint32_t serial) const { return name_of_.find(serial)->second; }
@@ -37,8 +38,17 @@ class ThreadNames {
   private:
     static constexpr size_t MAX_NAMES = 1'000;
 
-    uint32_t intern(const std::string &name);
+    struct Provisional {
+        pid_t tid;
+        uint32_t id;
+        int looks; // at Python's names so far
+    };
+    static constexpr int MAX_LOOKS = 20; // then it is a thread of native code
 
+    uint32_t intern(const std::string &name);
+    uint32_t provisional(const std::string &name, pid_t tid);
+
+    std::vector<Provisional> provisional_; // threads with the kernel's name only
     std::unordered_map<pid_t, std::string> python_names_;
     std::unordered_map<uint32_t, uint32_t> name_of_;
     std::unordered_map<std::string, uint32_t> ids_;
