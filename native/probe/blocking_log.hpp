@@ -81,7 +81,8 @@ class BlockingLog {
         std::lock_guard lock(mutex_);
         size_t at = to->size();
         to->resize(at + used_ / 8);
-        std::memcpy(to->data() + at, base_, used_);
+        if (used_)
+            std::memcpy(to->data() + at, base_, used_);
         used_ = 0;
         return begun_.load();
     }
