@@ -4,17 +4,17 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "probe/bench_timer.hpp"
-#include "probe/blocking.hpp"
-#include "probe/gc_hook.hpp"
-#include "probe/heap.hpp"
-#include "probe/labels.hpp"
-#include "probe/own_threads.hpp"
-#include "probe/sampler.hpp"
-#include "probe/service.hpp"
-#include "probe/stack_table.hpp"
-#include "probe/tasks.hpp"
-#include "probe/thread_states.hpp"
+#include "probe/bench/bench_timer.hpp"
+#include "probe/common/labels.hpp"
+#include "probe/common/own_threads.hpp"
+#include "probe/common/service.hpp"
+#include "probe/common/stack_table.hpp"
+#include "probe/cpu/sampler.hpp"
+#include "probe/dump/thread_states.hpp"
+#include "probe/gc/gc_hook.hpp"
+#include "probe/heap/heap.hpp"
+#include "probe/tasks/tasks.hpp"
+#include "probe/waits/blocking.hpp"
 
 namespace nb = nanobind;
 using namespace whet::probe;

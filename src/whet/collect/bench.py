@@ -5,8 +5,8 @@
         for _ in b:
             json.dumps(value)
 
-What runs in the loop is timed in slices by `BenchTimer` (native/probe/bench_timer.cpp); what stands before it
-runs once. `measure` returns raw slices: what they mean is for whoever compares processes to say.
+What runs in the loop is timed in slices by `BenchTimer` (native/probe/bench/bench_timer.cpp); what stands
+before it runs once. `measure` returns raw slices: what they mean is for whoever compares processes to say.
 The names are those of Go's testing.B (https://pkg.go.dev/testing#B).
 """
 

@@ -1,6 +1,6 @@
 """The off-CPU collector: what this process's threads wait for, and who keeps them waiting.
 
-A thin face of native/probe/blocking.hpp, which says how it works. It knows no reports; what it
+A thin face of native/probe/waits/blocking.hpp, which says how it works. It knows no reports; what it
 gives are two profile.proto with the value types `contentions/count` and `delay/nanoseconds` and
 the labels `thread` and `reason`: one of waits (Go's block profile), one of the holders of what was
 waited for (Go's mutex profile).

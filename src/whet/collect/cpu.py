@@ -1,6 +1,6 @@
 """The CPU collector: what this process's threads spend their CPU time on.
 
-A thin face of native/probe/sampler.hpp, which says how it works. It knows no files and no
+A thin face of native/probe/cpu/sampler.hpp, which says how it works. It knows no files and no
 reports; what it gives is a profile.proto with the value types `samples/count` and
 `cpu/nanoseconds`, the label `thread`, and comments that tell its own cost.
 """

@@ -1,6 +1,6 @@
 """The collector of garbage collections: when, how long, how much was found.
 
-A thin face of native/probe/gc_hook.hpp, which says how it works. What it gives is text, a line
+A thin face of native/probe/gc/gc_hook.hpp, which says how it works. What it gives is text, a line
 a collection in the spirit of Go's gctrace; docs/gc.md describes the lines. Nothing grows
 with the length of the run: in a long one, neighbouring collections share a line.
 """

@@ -1,6 +1,6 @@
 """The heap collector: which code allocates memory, and which memory is still in use.
 
-A thin face of native/probe/heap.hpp, which says how it works. What it gives is a
+A thin face of native/probe/heap/heap.hpp, which says how it works. What it gives is a
 profile.proto with Go's value types (alloc_objects, alloc_space, inuse_objects,
 inuse_space), one of the moment when most was in use, and a series of memory over time.
 """

@@ -1,6 +1,6 @@
 """The collector of asyncio tasks: whose steps run, what tasks wait for, who blocks the loop.
 
-A thin face of native/probe/tasks.hpp, which says how it works. While it runs, the samples of
+A thin face of native/probe/tasks/tasks.hpp, which says how it works. While it runs, the samples of
 every other collector carry the labels `task` and `coroutine` of the task whose step they were
 taken in. What it gives itself are two profile.proto with the same labels: waits
 (`waits/count`, `delay/nanoseconds`) and slow steps (`steps/count`, `blocked/nanoseconds`).

@@ -1,6 +1,6 @@
 """Words for what the kernel says of a thread: running, or waiting for what.
 
-Sources: proc(5), /proc/PID/task/TID/syscall and stat, read by native/probe/thread_states.hpp. A
+Sources: proc(5), /proc/PID/task/TID/syscall and stat, read by native/probe/dump/thread_states.hpp. A
 futex in the GIL's condition variables means that the thread wants the GIL, any other one is a lock.
 """
 

@@ -1,0 +1,67 @@
+#include "probe/common/own_threads.hpp"
+
+#include <csignal>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "probe/common/clock.hpp"
+#include "probe/common/thread_names.hpp"
+#include "probe/cpu/threads.hpp"
+
+namespace whet::probe {
+namespace {
+
+// A joined thread is in the kernel's books for some microseconds more.
+void wait_until_gone(pid_t tid) {
+    const int64_t give_up = clock_ns(CLOCK_MONOTONIC) + SECOND / 10;
+    while (tid && syscall(SYS_tgkill, getpid(), tid, 0) == 0 && clock_ns(CLOCK_MONOTONIC) < give_up)
+        sched_yield();
+}
+
+} // namespace
+
+void own_thread_begin() {
+    ThisThread &self = this_thread();
+    self.ours = true;
+    ThreadTable::instance().exclude(self.tid);
+}
+
+void own_thread_end() { ThreadTable::instance().include(this_thread().tid); }
+
+bool OwnThread::start(void *(*routine)(void *), void *argument) {
+    if (there_)
+        return true;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 512 * 1024);
+    there_ = pthread_create(&thread_, &attributes, routine, argument) == 0;
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return there_;
+}
+
+void OwnThread::begin() {
+    own_thread_begin();
+    tid_.store(this_thread().tid);
+}
+
+void OwnThread::end() {
+    if (!there_)
+        return;
+    there_ = false;
+    pthread_join(thread_, nullptr);
+    pid_t tid = tid_.exchange(0);
+    wait_until_gone(tid);
+    ThreadTable::instance().include(tid);
+}
+
+void OwnThread::forget_after_fork() {
+    there_ = false;
+    tid_.store(0);
+}
+
+} // namespace whet::probe

@@ -1,0 +1,84 @@
+#include <Python.h>
+
+#include "probe/common/thread_names.hpp"
+
+#include <fstream>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "probe/common/names.hpp"
+
+namespace whet::probe {
+namespace {
+
+thread_local ThisThread self __attribute__((tls_model("initial-exec")));
+std::atomic<uint32_t> next_serial{1};
+
+// The kernel's name of a thread that Python has no name for; empty if it is gone.
+std::string kernel_thread_name(pid_t tid) {
+    std::ifstream file("/proc/self/task/" + std::to_string(tid) + "/comm");
+    std::string name;
+    std::getline(file, name);
+    return name;
+}
+
+} // namespace
+
+ThisThread &this_thread() {
+    if (!self.tid) {
+        self.tid = static_cast<pid_t>(syscall(SYS_gettid));
+        self.serial = next_serial.fetch_add(1, std::memory_order_relaxed);
+    }
+    return self;
+}
+
+void ThreadNames::refresh() {
+    python_names_.clear();
+    if (provisional_.empty())
+        return;
+    python_names_ = python_thread_names();
+    std::erase_if(provisional_, [&](Provisional &one) {
+        auto found = python_names_.find(one.tid);
+        if (found == python_names_.end())
+            return ++one.looks >= MAX_LOOKS;
+        names_[one.id] = found->second;
+        return true;
+    });
+}
+
+void ThreadNames::resolve(uint32_t serial, pid_t tid) {
+    auto [id, fresh] = name_of_.try_emplace(serial, 0);
+    if (!fresh)
+        return;
+    if (python_names_.empty())
+        python_names_ = python_thread_names();
+    if (auto found = python_names_.find(tid); found != python_names_.end()) {
+        id->second = intern(found->second);
+    } else if (tid == getpid()) {
+        id->second = intern("MainThread");
+    } else {
+        std::string name = tid ? kernel_thread_name(tid) : "";
+        id->second = name.empty() ? intern("(ended thread)") : provisional(name, tid);
+    }
+}
+
+// A name that may change is nobody else's.
+uint32_t ThreadNames::provisional(const std::string &name, pid_t tid) {
+    if (names_.size() >= MAX_NAMES)
+        return intern(name);
+    names_.push_back(name);
+    auto id = static_cast<uint32_t>(names_.size() - 1);
+    provisional_.push_back({tid, id, 0});
+    return id;
+}
+
+uint32_t ThreadNames::intern(const std::string &name) {
+    bool full = names_.size() >= MAX_NAMES && !ids_.contains(name);
+    const std::string &shown = full ? std::string("(other threads)") : name;
+    auto [slot, fresh] = ids_.try_emplace(shown, names_.size());
+    if (fresh)
+        names_.push_back(shown);
+    return slot->second;
+}
+
+} // namespace whet::probe

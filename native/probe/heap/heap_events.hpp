@@ -1,0 +1,93 @@
+// What every allocator hook does: count bytes down to the next sampling point, ask the filter.
+//
+// Hooks of allocators that pass requests on to others may nest: the outermost one counts. All
+// state of a hook is its thread's own, but for the filter; everything else is behind the slow
+// calls, which take the heap's mutex and never wait for the GIL.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "probe/heap/live_table.hpp"
+
+namespace whet::probe {
+
+struct HeapThread {
+    int64_t countdown = 0; // bytes to the next sampling point; 0 or less: see heap_sampled()
+    int64_t mean = 0;      // that it was drawn with
+    uint64_t random = 0;
+    uint32_t epoch = 0;   // of heap_epoch, when it was drawn
+    int32_t depth = 0;    // allocators that the thread is in, or reasons not to count
+    bool holding = false; // the heap's mutex
+    bool asked = false;   // the next hook shall answer by taking it back; see heap_hooks.cpp
+};
+
+// Initial-exec and constant-initialised: reading it calls nothing.
+extern constinit thread_local HeapThread heap_thread __attribute__((tls_model("initial-exec")));
+
+// Changes whenever threads must draw anew or entries got new numbers; 0 while nothing is sampled.
+extern std::atomic<uint32_t> heap_epoch;
+extern LiveFilter heap_filter;
+
+// The slow ends. Any thread, with or without the GIL.
+void heap_sampled(void *block, size_t size);
+// A block that is no longer watched, and until when its entry means anything.
+struct Released {
+    Live entry{};
+    uint32_t epoch = 0;
+};
+Released heap_forget(void *block);
+void heap_remember(const Released &released);
+
+// A block was allocated, outside of any other hook.
+inline void heap_count(HeapThread &thread, void *block, size_t size) {
+    thread.countdown -= static_cast<int64_t>(size ? size : 1);
+    if (__builtin_expect(thread.countdown <= 0 || thread.epoch != heap_epoch.load(std::memory_order_relaxed),
+                         0))
+        heap_sampled(block, size ? size : 1);
+}
+
+// A block is about to be freed or moved.
+inline Released heap_release(void *block) {
+    if (block && __builtin_expect(heap_filter.may_hold(block), 0))
+        return heap_forget(block);
+    return {};
+}
+
+// allocate() under a hook: what it gets is counted once.
+template <class Allocate> inline void *heap_allocate(size_t size, Allocate allocate) {
+    HeapThread &thread = heap_thread;
+    ++thread.depth;
+    void *block = allocate();
+    if (--thread.depth == 0 && block)
+        heap_count(thread, block, size);
+    return block;
+}
+
+// The same where `before` may move into the new block. `freed` says whether a null result means
+// that it is gone rather than that it stays.
+template <class Allocate>
+inline void *heap_reallocate(void *before, size_t size, bool freed, Allocate allocate) {
+    Released released = heap_release(before);
+    HeapThread &thread = heap_thread;
+    ++thread.depth;
+    void *block = allocate();
+    --thread.depth;
+    if (!block && released.entry.block && !freed)
+        heap_remember(released);
+    if (block && thread.depth == 0)
+        heap_count(thread, block, size);
+    return block;
+}
+
+// While one lives, what its thread allocates is not counted.
+class Uncounted {
+  public:
+    Uncounted() { ++heap_thread.depth; }
+    ~Uncounted() { --heap_thread.depth; }
+    Uncounted(const Uncounted &) = delete;
+    Uncounted &operator=(const Uncounted &) = delete;
+};
+
+} // namespace whet::probe

@@ -1,0 +1,149 @@
+#include <Python.h>
+
+#include "probe/heap/heap_hooks.hpp"
+
+#include <array>
+#include <utility>
+
+#include "probe/heap/heap_events.hpp"
+
+namespace whet::probe {
+namespace {
+
+constexpr std::array DOMAINS{PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ};
+// A hook that another tool has taken away may come back, when that tool puts back what it found;
+// so a new one is never one that may come back.
+constexpr size_t GENERATIONS = 8;
+
+// What is below each hook. Written before the hook is installed and never while it may be called:
+// the RAW domain is used without the GIL.
+PyMemAllocatorEx below[GENERATIONS][DOMAINS.size()];
+bool in_use[GENERATIONS][DOMAINS.size()];
+
+// The hooks ignore their context and are installed with that of the allocator below: threads that
+// read the domain's table while it changes get functions and a context that fit, whichever they see.
+template <size_t G, size_t D> struct Hook {
+    static const PyMemAllocatorEx &next() { return below[G][D]; }
+
+    static void *malloc(void *, size_t size) {
+        return heap_allocate(size, [=] { return next().malloc(next().ctx, size); });
+    }
+    static void *calloc(void *, size_t count, size_t size) {
+        // A product that overflows is refused below.
+        return heap_allocate(count * size, [=] { return next().calloc(next().ctx, count, size); });
+    }
+    static void *realloc(void *, void *block, size_t size) {
+        return heap_reallocate(block, size, false, [=] { return next().realloc(next().ctx, block, size); });
+    }
+    static void free(void *, void *block) {
+        heap_release(block);
+        next().free(next().ctx, block);
+    }
+
+    static PyMemAllocatorEx table() { return {next().ctx, malloc, calloc, realloc, free}; }
+};
+
+using Tables = std::array<std::array<PyMemAllocatorEx (*)(), DOMAINS.size()>, GENERATIONS>;
+
+template <size_t... G> constexpr Tables make_tables(std::index_sequence<G...>) {
+    return {{{Hook<G, 0>::table, Hook<G, 1>::table, Hook<G, 2>::table}...}};
+}
+constexpr Tables TABLES = make_tables(std::make_index_sequence<GENERATIONS>());
+
+void *allocate_one(size_t domain) {
+    switch (DOMAINS[domain]) {
+    case PYMEM_DOMAIN_RAW:
+        return PyMem_RawMalloc(1);
+    case PYMEM_DOMAIN_MEM:
+        return PyMem_Malloc(1);
+    default:
+        return PyObject_Malloc(1);
+    }
+}
+
+void free_one(size_t domain, void *block) {
+    switch (DOMAINS[domain]) {
+    case PYMEM_DOMAIN_RAW:
+        return PyMem_RawFree(block);
+    case PYMEM_DOMAIN_MEM:
+        return PyMem_Free(block);
+    default:
+        return PyObject_Free(block);
+    }
+}
+
+// Is there a hook of ours somewhere below the domain's entry? A request shows it.
+bool is_hooked(size_t domain) {
+    HeapThread &thread = heap_thread;
+    int32_t depth = std::exchange(thread.depth, 0);
+    thread.countdown = 0;
+    thread.asked = true;
+    void *block = allocate_one(domain);
+    bool answered = !std::exchange(thread.asked, false);
+    free_one(domain, block);
+    thread.depth = depth;
+    return answered;
+}
+
+bool equal(const PyMemAllocatorEx &a, const PyMemAllocatorEx &b) {
+    return a.ctx == b.ctx && a.malloc == b.malloc && a.calloc == b.calloc && a.realloc == b.realloc &&
+           a.free == b.free;
+}
+
+bool install(size_t domain) {
+    PyMemAllocatorEx now;
+    PyMem_GetAllocator(DOMAINS[domain], &now);
+    for (size_t g = 0; g < GENERATIONS; ++g) {
+        PyMemAllocatorEx &next = below[g][domain];
+        // Threads may still be inside a hook that was removed: what it calls stays what it was.
+        if (in_use[g][domain] || (next.malloc && !equal(next, now)))
+            continue;
+        in_use[g][domain] = true;
+        next = now;
+        PyMemAllocatorEx ours = TABLES[g][domain]();
+        PyMem_SetAllocator(DOMAINS[domain], &ours);
+        return true;
+    }
+    return false;
+}
+
+// The generation whose hook is the domain's entry, or GENERATIONS.
+size_t on_top(size_t domain) {
+    PyMemAllocatorEx now;
+    PyMem_GetAllocator(DOMAINS[domain], &now);
+    for (size_t g = 0; g < GENERATIONS; ++g)
+        if (in_use[g][domain] && now.malloc == TABLES[g][domain]().malloc)
+            return g;
+    return GENERATIONS;
+}
+
+} // namespace
+
+bool heap_hooks_ensure() {
+    bool all = true;
+    for (size_t domain = 0; domain < DOMAINS.size(); ++domain)
+        all &= is_hooked(domain) || install(domain);
+    return all;
+}
+
+int heap_hooks_mend() {
+    int mended = 0;
+    for (size_t domain = 0; domain < DOMAINS.size(); ++domain)
+        mended += on_top(domain) == GENERATIONS && !is_hooked(domain) && install(domain);
+    return mended;
+}
+
+int heap_hooks_remove() {
+    int left = 0;
+    for (size_t domain = 0; domain < DOMAINS.size(); ++domain) {
+        size_t g = on_top(domain);
+        if (g != GENERATIONS) {
+            PyMem_SetAllocator(DOMAINS[domain], &below[g][domain]);
+            in_use[g][domain] = false;
+        }
+        left += is_hooked(domain);
+    }
+    return left;
+}
+
+} // namespace whet::probe

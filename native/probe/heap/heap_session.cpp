@@ -1,0 +1,351 @@
+#include <Python.h>
+
+#include "probe/heap/heap_session.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "probe/common/clock.hpp"
+#include "probe/common/safe_read.hpp"
+#include "probe/common/service.hpp"
+#include "probe/heap/heap_hooks.hpp"
+#include "probe/heap/native_memory.hpp"
+
+namespace whet::probe {
+namespace {
+
+constexpr uint32_t MAX_FRAMES = 1024;
+constexpr uint64_t DRAINS_PER_MEND = 10;
+constexpr size_t MAX_MOMENTS = 1024;
+// Below this mean there are so many samples that only each 16th is timed.
+constexpr int64_t TIMED_MEAN = 4096;
+constexpr uint64_t TIMED_EACH = 16;
+constexpr size_t NO_NAMES_TO_SPARE = 4096; // locations that are not worth a compaction
+constexpr size_t MAX_NODES = 0;            // the StackTable only keeps names here
+
+std::mutex *heap_mutex = new std::mutex;
+
+double resident_bytes() {
+    char text[128];
+    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    text[size > 0 ? size : 0] = '\0';
+    long all = 0, resident = 0;
+    std::sscanf(text, "%ld %ld", &all, &resident);
+    return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+} // namespace
+
+void heap_step_aside() {
+    ++heap_thread.depth;
+    heap_thread.holding = true;
+}
+
+void heap_step_back() {
+    heap_thread.holding = false;
+    --heap_thread.depth;
+}
+
+void heap_hold() {
+    ++heap_thread.depth;
+    heap_mutex->lock();
+    heap_thread.holding = true;
+}
+
+void heap_let_go() {
+    heap_thread.holding = false;
+    heap_mutex->unlock();
+    --heap_thread.depth;
+}
+
+void heap_mutex_forget_after_fork() { heap_mutex = new std::mutex; }
+
+HeapSession::HeapSession(const HeapOptions &o, const whet_layout &layout)
+    : options(o), book(o.mean_bytes, o.budget_bytes, heap_filter), walker_(layout, MAX_FRAMES),
+      frames_(MAX_FRAMES), names_(std::make_unique<StackTable>(MAX_NODES)) {
+    for (uint32_t pseudo = 0; pseudo < HeapStacks::PSEUDO_COUNT; ++pseudo)
+        book.stacks().set_name(pseudo, names_->pseudo_location(HeapStacks::pseudo_name(pseudo)));
+}
+
+int64_t HeapSession::elapsed_ns() const {
+    return (stopped_mono_ns ? stopped_mono_ns : clock_ns(CLOCK_MONOTONIC)) - started_mono_ns;
+}
+
+void HeapSession::sample(void *block, size_t size, int64_t mean) {
+    const uint64_t number = begun_.fetch_add(1, std::memory_order_acq_rel);
+    bool each = mean >= TIMED_MEAN, timed = each || number % TIMED_EACH == 0;
+    int64_t begin = timed ? clock_ns(CLOCK_MONOTONIC) : 0;
+    Reader reader(guarded_.load(std::memory_order_relaxed));
+    OwnStack stack = walker_.measure(reader);
+    walker_.copy(reader, stack, frames_.data());
+    const ThisThread &thread = this_thread();
+    if (seen_threads_.find(thread.serial) == FlatMap::NONE) {
+        seen_threads_.put(thread.serial, 1);
+        new_threads_.emplace_back(thread.serial, thread.tid);
+        service_wake(); // its name goes when it ends
+    }
+    HeapBook::Sample sample{};
+    sample.block = reinterpret_cast<uintptr_t>(block);
+    sample.size = size;
+    sample.mean = mean;
+    sample.thread = thread.serial;
+    sample.labels = walker_.labels(reader, stack);
+    int64_t now = begin ? begin : clock_ns(CLOCK_MONOTONIC_COARSE);
+    sample.since = static_cast<uint32_t>(std::max<int64_t>(now - started_mono_ns, 0) / (SECOND / 16));
+    sample.stack_flags = stack.flags;
+    sample.frames = frames_.data();
+    sample.frame_count = stack.frames;
+    if (book.sample(sample, &heap_thread.random))
+        heap_change_epoch(true);
+    if (timed)
+        sampling_ns += (clock_ns(CLOCK_MONOTONIC) - begin) * static_cast<int64_t>(each ? 1 : TIMED_EACH);
+}
+
+// ---- chores -----------------------------------------------------------------------------------
+
+void HeapSession::drain() {
+    Uncounted uncounted;
+    guarded_.store(fault_guard_is_ours(), std::memory_order_relaxed);
+    if (watches_native.load(std::memory_order_acquire))
+        native_memory_rescan();
+    if (drains_ % moment_every_ == 0)
+        note_moment();
+    if (++drains_ % DRAINS_PER_MEND == 0)
+        time_to_mend_.store(true, std::memory_order_relaxed);
+}
+
+// A series of bounded length: when it is full, every second moment goes and the pace is halved.
+void HeapSession::note_moment() {
+    HeapMoment moment{static_cast<double>(elapsed_ns()) / static_cast<double>(SECOND), resident_bytes(), 0};
+    HeapHeld held;
+    moment.live_bytes = book.live_bytes();
+    series.push_back(moment);
+    if (series.size() < MAX_MOMENTS)
+        return;
+    for (size_t i = 0; i < series.size() / 2; ++i)
+        series[i] = series[2 * i];
+    series.resize(series.size() / 2);
+    moment_every_ *= 2;
+}
+
+bool HeapSession::wants_python() {
+    if (time_to_mend_.load(std::memory_order_relaxed))
+        return true;
+    HeapHeld held;
+    return !book.stacks().unnamed().empty() || !new_threads_.empty();
+}
+
+void HeapSession::resolve() {
+    Uncounted uncounted;
+    if (time_to_mend_.exchange(false) && !stopped_mono_ns)
+        mended.fetch_add(static_cast<uint64_t>(heap_hooks_mend()));
+    name_threads();
+    name_locations();
+    compact_names();
+}
+
+void HeapSession::name_threads() {
+    std::vector<std::pair<uint32_t, pid_t>> fresh;
+    {
+        HeapHeld held;
+        fresh.swap(new_threads_);
+    }
+    if (fresh.empty())
+        return;
+    thread_names_.refresh();
+    for (auto [serial, tid] : fresh)
+        thread_names_.resolve(serial, tid);
+    HeapHeld held;
+    for (auto [serial, tid] : fresh) {
+        uint32_t name = thread_names_.id(serial), first = thread_of_name_.find(name);
+        if (first == FlatMap::NONE)
+            thread_of_name_.put(name, serial);
+        else
+            book.merge_thread(serial, first);
+    }
+}
+
+// Naming allocates Python objects, so it is done without the mutex. If stacks were folded
+// meanwhile, the next round does it.
+void HeapSession::name_locations() {
+    std::vector<HeapStacks::Unnamed> unnamed;
+    uint32_t folds;
+    uint64_t begun;
+    {
+        HeapHeld held;
+        unnamed = book.stacks().unnamed();
+        folds = book.stacks().fold_count();
+        begun = begun_.load(std::memory_order_relaxed);
+    }
+    if (unnamed.empty()) {
+        resolved_until_ = begun;
+        return;
+    }
+    std::vector<uint32_t> names;
+    names.reserve(unnamed.size());
+    for (const HeapStacks::Unnamed &u : unnamed)
+        names.push_back(names_->location(u.frame));
+    HeapHeld held;
+    if (book.stacks().fold_count() != folds)
+        return;
+    for (size_t i = 0; i < unnamed.size(); ++i)
+        book.stacks().set_name(unnamed[i].location, names[i]);
+    book.stacks().drop_unnamed(unnamed.size());
+    resolved_until_ = begun;
+    book.set_names_bytes(names_->bytes());
+}
+
+// Names that no stack has any more go, when they are the most.
+void HeapSession::compact_names() {
+    HeapHeld held;
+    if (names_->locations() < NO_NAMES_TO_SPARE || names_->locations() < 2 * book.stacks().locations())
+        return;
+    auto fresh = std::make_unique<StackTable>(MAX_NODES);
+    book.stacks().rename([&](uint32_t name) { return fresh->adopt(*names_, name); });
+    names_ = std::move(fresh);
+    book.set_names_bytes(names_->bytes());
+}
+
+void HeapSession::forget_code(uintptr_t code) {
+    Uncounted uncounted;
+    names_->forget_code(code);
+    HeapHeld held;
+    book.stacks().forget_code(code);
+}
+
+// ---- writing ----------------------------------------------------------------------------------
+
+// Writes rows of one profile, holding the mutex and the GIL.
+class HeapSession::Writer {
+  public:
+    explicit Writer(const HeapSession &s)
+        : s_(s), stacks_(const_cast<HeapSession &>(s).book.stacks()), out(*s.names_) {
+        out.period("space", "bytes", s.book.mean());
+    }
+
+    void begin(const Cell &cell) {
+        for (uint32_t node = cell.node; node; node = stacks_.caller(node)) {
+            uint32_t name = stacks_.name(node);
+            out.frame(name == HeapStacks::UNNAMED ? stacks_.pseudo(HeapStacks::REJECTED) : name);
+        }
+        out.end_stack();
+    }
+    void value(double value) { out.value(static_cast<int64_t>(value + 0.5)); }
+    void end(const Cell &cell, int64_t age_s) {
+        if (s_.thread_names_.knows(cell.thread))
+            out.label("thread", s_.thread_names_.name(s_.thread_names_.id(cell.thread)));
+        out.labels(cell.labels);
+        out.label("bytes", static_cast<int64_t>(cell.size_class), "bytes");
+        if (age_s)
+            out.label("age", age_s, "seconds");
+        out.end();
+    }
+
+  private:
+    const HeapSession &s_;
+    HeapStacks &stacks_;
+
+  public:
+    ProfileWriter out;
+};
+
+namespace {
+
+// Ages are told in steps of four: under a second, 1, 4, 16, 64 ... seconds.
+int64_t age_class(int64_t seconds) {
+    int64_t bound = 1;
+    while (bound <= seconds / 4)
+        bound *= 4;
+    return seconds ? bound : 0;
+}
+
+struct InUse {
+    uint32_t cell;
+    int64_t age_s;
+    Amount amount;
+};
+
+// What is in use, by cell and age.
+std::vector<InUse> in_use(const HeapBook &book, int64_t now_s) {
+    std::vector<InUse> rows;
+    book.live().each([&](const Live &entry) {
+        int64_t age = age_class(std::max<int64_t>(now_s - entry.since / 16, 0));
+        rows.push_back({entry.cell, age, book.weigh(entry.size)});
+    });
+    std::sort(rows.begin(), rows.end(), [](const InUse &a, const InUse &b) {
+        return a.cell != b.cell ? a.cell < b.cell : a.age_s < b.age_s;
+    });
+    size_t end = 0;
+    for (const InUse &row : rows) {
+        if (end && rows[end - 1].cell == row.cell && rows[end - 1].age_s == row.age_s)
+            rows[end - 1].amount.add(row.amount);
+        else
+            rows[end++] = row;
+    }
+    rows.resize(end);
+    return rows;
+}
+
+} // namespace
+
+std::string HeapSession::write(const std::vector<std::string> &comments) {
+    Uncounted uncounted;
+    auto written = [this] {
+        HeapHeld held;
+        Writer w(*this);
+        for (const char *type : {"alloc", "inuse"}) {
+            w.out.sample_type((std::string(type) + "_objects").c_str(), "count");
+            w.out.sample_type((std::string(type) + "_space").c_str(), "bytes");
+        }
+        w.out.default_sample_type("inuse_space");
+        for (const Cell &cell : book.cells()) {
+            w.begin(cell);
+            w.value(cell.allocated.objects), w.value(cell.allocated.bytes);
+            w.value(0), w.value(0);
+            w.end(cell, 0);
+        }
+        for (const InUse &row : in_use(book, elapsed_ns() / SECOND)) {
+            const Cell &cell = book.cells()[row.cell];
+            w.begin(cell);
+            w.value(0), w.value(0);
+            w.value(row.amount.objects), w.value(row.amount.bytes);
+            w.end(cell, row.age_s);
+        }
+        return std::move(w.out);
+    };
+    ProfileWriter out = written();
+    out.comments(comments);
+    return out.encode(started_wall_ns, elapsed_ns());
+}
+
+std::string HeapSession::write_peak(const std::vector<std::string> &comments) {
+    Uncounted uncounted;
+    auto written = [this] {
+        HeapHeld held;
+        book.note_peak();
+        Writer w(*this);
+        w.out.sample_type("inuse_objects", "count");
+        w.out.sample_type("inuse_space", "bytes");
+        w.out.default_sample_type("inuse_space");
+        for (const Cell &cell : book.cells()) {
+            Amount peak = book.at_peak(cell);
+            if (peak.objects == 0)
+                continue;
+            w.begin(cell);
+            w.value(peak.objects), w.value(peak.bytes);
+            w.end(cell, 0);
+        }
+        return std::move(w.out);
+    };
+    ProfileWriter out = written();
+    out.comments(comments);
+    return out.encode(started_wall_ns, elapsed_ns());
+}
+
+} // namespace whet::probe

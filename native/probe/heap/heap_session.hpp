@@ -1,0 +1,105 @@
+// One heap recording: its book, its names, and the heap's mutex.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "layout/layout.h"
+#include "probe/common/collector.hpp"
+#include "probe/common/own_stack.hpp"
+#include "probe/common/stack_table.hpp"
+#include "probe/common/thread_names.hpp"
+#include "probe/heap/heap.hpp"
+#include "probe/heap/heap_book.hpp"
+#include "probe/heap/heap_events.hpp"
+
+namespace whet::probe {
+
+// Take the heap's mutex. Whoever holds it waits for nobody, so it may be waited for with the GIL.
+// What the holder allocates is not counted, and what it frees was never sampled.
+void heap_hold();
+void heap_let_go();
+
+// Have the calling thread's allocations and frees pass unseen, and end that.
+void heap_step_aside();
+void heap_step_back();
+// In a forked child: nobody holds the mutex.
+void heap_mutex_forget_after_fork();
+
+class HeapHeld {
+  public:
+    HeapHeld() { heap_hold(); }
+    ~HeapHeld() { heap_let_go(); }
+    HeapHeld(const HeapHeld &) = delete;
+    HeapHeld &operator=(const HeapHeld &) = delete;
+};
+
+// Have all threads draw anew; `on` false ends sampling. Holding the mutex.
+void heap_change_epoch(bool on);
+
+class HeapSession final : public Collector {
+  public:
+    HeapSession(const HeapOptions &options, const whet_layout &layout);
+
+    // A block was sampled by the calling thread. Holding the mutex.
+    void sample(void *block, size_t size, int64_t mean);
+
+    void drain() override;
+    bool wants_python() override;
+    void resolve() override;
+    uint64_t position() const override { return begun_.load(std::memory_order_acquire); }
+    uint64_t resolved_until() const override { return resolved_until_; }
+    void forget_code(uintptr_t code) override;
+    void before_fork() override;
+    void after_fork_in_parent() override;
+    void after_fork_in_child() override;
+
+    // With the GIL.
+    std::string write(const std::vector<std::string> &comments);
+    std::string write_peak(const std::vector<std::string> &comments);
+
+    const HeapOptions options;
+    HeapBook book;            // under the mutex, like what follows
+    uint32_t first_epoch = 0; // what threads drew before is of other recordings
+    int64_t sampling_ns = 0;  // spent in sample()
+    std::vector<HeapMoment> series;
+
+    std::atomic<uint64_t> mended{0};
+    std::atomic<bool> watches_native{false}; // libc's calls are redirected
+    int64_t started_wall_ns = 0, started_mono_ns = 0, stopped_mono_ns = 0;
+    uint64_t native_foreign = 0;
+    int hooks_left = 0; // below other tools' hooks, when it was stopped
+    double hook_ns = 0; // a pair of allocation and free costs that much more with hooks
+
+  private:
+    class Writer;
+
+    void name_threads();
+    void name_locations();
+    void compact_names();
+    void note_moment();
+    int64_t elapsed_ns() const;
+
+    OwnStackWalker walker_;
+    std::vector<Frame> frames_;
+    std::vector<std::pair<uint32_t, pid_t>> new_threads_; // under the mutex
+    FlatMap seen_threads_;                                // under the mutex
+    std::atomic<bool> guarded_{true};
+    std::atomic<uint64_t> begun_{0};
+    // What follows is under the GIL.
+    uint64_t resolved_until_ = 0;
+    std::unique_ptr<StackTable> names_;
+    ThreadNames thread_names_;
+    FlatMap thread_of_name_; // thread name -> the serial that stands for it
+    // The service thread's own.
+    uint64_t drains_ = 0;
+    uint64_t moment_every_ = 1;
+    std::atomic<bool> time_to_mend_{false};
+};
+
+} // namespace whet::probe
