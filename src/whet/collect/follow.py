@@ -29,6 +29,8 @@ LAST_SAVE_S = 1.0
 _POLL_S = 0.005
 _ENVIRONMENT_OF_FORK_EXEC = 5
 _ENVIRONMENT_OF_SPAWN = 2
+# os.posix_spawn takes None for the environment that it has.
+SPAWN_INHERITS = sys.version_info >= (3, 13)
 
 
 def claim_process(root: str) -> str | None:
@@ -84,7 +86,7 @@ class FollowHooks:
         self._replace([_posixsubprocess, sys.modules.get("subprocess")], "fork_exec", self._before_fork_exec)
         self._replace([os], "posix_spawn", self._before_spawn)
         self._replace([os], "posix_spawnp", self._before_spawn)
-        self._replace([os], "execve", self._before_spawn)
+        self._replace([os], "execve", self._before_execve)
 
     def restore(self) -> None:
         """Put the originals back where nobody else has put something of their own."""
@@ -135,6 +137,12 @@ class FollowHooks:
         return (*args[:at], wanted, *args[at + 1 :])
 
     def _before_spawn(self, *args: object) -> "tuple[object, ...]":
+        at = _ENVIRONMENT_OF_SPAWN
+        if SPAWN_INHERITS and len(args) > at and args[at] is None:
+            return (*args[:at], self._add(os.environ), *args[at + 1 :])
+        return self._before_execve(*args)
+
+    def _before_execve(self, *args: object) -> "tuple[object, ...]":
         at = _ENVIRONMENT_OF_SPAWN
         if len(args) <= at or not hasattr(args[at], "items"):
             return args
