@@ -81,7 +81,7 @@ def test_threads_and_tasks_are_told_with_state_and_stack(loop: list[str]) -> Non
 
 def test_a_thread_that_wants_the_gil_is_not_one_that_wants_a_lock() -> None:
     states = Counter[str]()
-    for _ in range(3):
+    for _ in range(10):
         text = waiting("2").stdout.decode()
         states.update(re.findall(r'"spinner-\d+" \[([^,\]]+)', text))
     # One of them may have been about to wait when it was looked at.

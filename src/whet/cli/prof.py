@@ -8,6 +8,7 @@ Two forms of the same call, `whet prof top [options] FILE...` and pprof's
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 
 from whet.analyze.profile.config import CHOICES, OPTIONS, Config, set_option
@@ -146,7 +147,9 @@ def _serve(call: Call, endpoint: str, streams: Streams) -> int:
     for note in call.notes:
         streams.talk(note)
     serve(call.request, call.config, endpoint, streams.talk, not call.no_browser)
-    return 0
+    # The server's threads may be computing in compiled code, where Python's end would abort the process.
+    streams.flush()
+    os._exit(0)
 
 
 def parse(argv: list[str]) -> Call:
