@@ -54,6 +54,12 @@ def test_program_that_starts_others_behaves_as_ever(way: str, tmp_path: Path) ->
     assert_same([FAMILY, way], tmp_path)
 
 
+def test_program_that_execs_keeps_the_path_it_was_given(tmp_path: Path) -> None:
+    code = "import os, sys; os.execv(sys.executable, [sys.executable, '-c', {!r}])"
+    after = "import os, sys; print(os.environ['PYTHONPATH'], '/some/where' in sys.path)"
+    assert_same(["-c", code.format(after)], tmp_path, env={"PYTHONPATH": "/some/where"})
+
+
 @pytest.mark.parametrize(
     ("way", "worker", "workers"),
     [

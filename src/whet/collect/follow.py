@@ -97,8 +97,9 @@ class FollowHooks:
 
     def prepare_exec(self) -> None:
         """Put into the environment of the program that this process is about to become what follows it."""
-        for key, value in self._add({}).items():
-            os.putenv(key, value)
+        for key, value in self._add(os.environ).items():
+            if os.environ.get(key) != value:
+                os.putenv(key, value)
 
     def before_kill(self, pid: int) -> None:
         """Have a followed child save, and wait for it a moment."""
