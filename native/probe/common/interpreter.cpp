@@ -26,8 +26,6 @@ bool layout_fits(const whet_layout &layout) {
     return result == Walk::ok && first == reinterpret_cast<uintptr_t>(code);
 }
 
-} // namespace
-
 const whet_layout *known_interpreter(std::string *why_not) {
     const char *reason = nullptr;
     const whet_layout *layout = whet_layout_get(&reason);
@@ -44,6 +42,19 @@ const whet_layout *known_interpreter(std::string *why_not) {
             "the running Python's frames are not laid out as expected; reinstall whet with this Python";
         return nullptr;
     }
+    return layout;
+}
+
+} // namespace
+
+const whet_layout *guarded_interpreter(std::string *why_not) {
+    if (!fault_guard_install()) {
+        *why_not = "the kernel refuses a SIGSEGV handler";
+        return nullptr;
+    }
+    const whet_layout *layout = known_interpreter(why_not);
+    if (!layout)
+        fault_guard_remove();
     return layout;
 }
 

@@ -1,4 +1,4 @@
-// Is this interpreter one that collectors may run in?
+// May collectors run in this interpreter?
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace whet::probe {
 
-// Return its layout, or nullptr and the reason why not. With the GIL; reads memory, so the fault
-// guard must be installed.
-const whet_layout *known_interpreter(std::string *why_not);
+// Install the fault guard and return the interpreter's layout; or nullptr, without the guard, and the
+// reason why not. With the GIL; who has a layout calls fault_guard_remove() in the end.
+const whet_layout *guarded_interpreter(std::string *why_not);
 
 } // namespace whet::probe

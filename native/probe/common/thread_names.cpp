@@ -2,6 +2,8 @@
 
 #include "probe/common/thread_names.hpp"
 
+#include <cstdlib>
+#include <dirent.h>
 #include <fstream>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,6 +32,20 @@ ThisThread &this_thread() {
         self.serial = next_serial.fetch_add(1, std::memory_order_relaxed);
     }
     return self;
+}
+
+std::vector<pid_t> listed_tids() {
+    std::vector<pid_t> tids;
+    DIR *directory = opendir("/proc/self/task");
+    if (!directory)
+        return tids;
+    while (dirent *entry = readdir(directory)) {
+        int tid = std::atoi(entry->d_name);
+        if (tid > 0)
+            tids.push_back(tid);
+    }
+    closedir(directory);
+    return tids;
 }
 
 void ThreadNames::refresh() {

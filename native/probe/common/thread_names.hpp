@@ -21,6 +21,9 @@ struct ThisThread {
 // The calling thread's own. Allocates nothing; a system call at a thread's first time.
 ThisThread &this_thread();
 
+// The process's threads as the kernel lists them; empty where it does not.
+std::vector<pid_t> listed_tids();
+
 // Thread serials and the names they got when they were first met. Not thread-safe.
 class ThreadNames {
   public:

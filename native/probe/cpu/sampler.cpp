@@ -42,14 +42,10 @@ bool sampler_running() { return active_session.load() != nullptr; }
 std::string sampler_start(const SamplerOptions &options) {
     if (active_session.load())
         return "a CPU recording is running in this process already";
-    if (!fault_guard_install())
-        return "the kernel refuses a SIGSEGV handler";
     std::string why_not;
-    const whet_layout *layout = known_interpreter(&why_not);
-    if (!layout) {
-        fault_guard_remove();
+    const whet_layout *layout = guarded_interpreter(&why_not);
+    if (!layout)
         return why_not;
-    }
     bool fast = options.rate_hz > 250;
     auto s = std::make_unique<Session>(options, *layout, fast ? LARGE_RING : SMALL_RING);
     if (!s->ring.ok() || !take_signal(*s)) {

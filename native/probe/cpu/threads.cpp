@@ -4,13 +4,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <dirent.h>
 #include <dlfcn.h>
 #include <mutex>
 #include <new>
 #include <pthread.h>
 
 #include "probe/common/got.hpp"
+#include "probe/common/thread_names.hpp"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -220,20 +220,6 @@ void ThreadTable::exclude(pid_t tid) {
     for (size_t i = 0; i < high_water(); ++i)
         if (slots_[i].tid == tid)
             end(&slots_[i]);
-}
-
-std::vector<pid_t> ThreadTable::listed_tids() const {
-    std::vector<pid_t> tids;
-    DIR *directory = opendir("/proc/self/task");
-    if (!directory)
-        return tids;
-    while (dirent *entry = readdir(directory)) {
-        int tid = std::atoi(entry->d_name);
-        if (tid > 0)
-            tids.push_back(tid);
-    }
-    closedir(directory);
-    return tids;
 }
 
 void ThreadTable::rescan() {

@@ -92,7 +92,6 @@ class ThreadTable {
   private:
     ThreadSlot *take_slot();
     void end(ThreadSlot *slot);
-    std::vector<pid_t> listed_tids() const;
 
     ThreadSlot slots_[MAX_THREADS];
     std::atomic<size_t> high_water_{0};

@@ -152,14 +152,10 @@ bool heap_running() { return running != nullptr; }
 std::string heap_start(const HeapOptions &options) {
     if (running)
         return "a heap recording is running in this process already";
-    if (!fault_guard_install())
-        return "the kernel refuses a SIGSEGV handler";
     std::string why_not;
-    const whet_layout *layout = known_interpreter(&why_not);
-    if (!layout) {
-        fault_guard_remove();
+    const whet_layout *layout = guarded_interpreter(&why_not);
+    if (!layout)
         return why_not;
-    }
     delete last;
     last = nullptr;
     auto s = std::make_unique<HeapSession>(options, *layout);

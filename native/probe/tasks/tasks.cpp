@@ -338,14 +338,10 @@ bool tasks_running() { return running != nullptr; }
 std::string tasks_start(const TaskOptions &options) {
     if (running)
         return "tasks are being watched in this process already";
-    if (!fault_guard_install())
-        return "the kernel refuses a SIGSEGV handler";
     std::string why_not;
-    const whet_layout *layout = known_interpreter(&why_not);
-    if (!layout) {
-        fault_guard_remove();
+    const whet_layout *layout = guarded_interpreter(&why_not);
+    if (!layout)
         return why_not;
-    }
     ticks_calibrate();
     auto *session = new TaskSession(options, *layout);
     session->wait_threshold = std::max<int64_t>(1, ticks_from_ns(options.wait_threshold_ns));

@@ -76,12 +76,10 @@ void blocking_forget_after_fork() {
 std::string blocking_start(int64_t threshold_ns) {
     if (running)
         return "a recording of waits is running in this process already";
-    if (!fault_guard_install())
-        return "the kernel refuses a SIGSEGV handler";
     std::string why_not;
-    const whet_layout *layout = known_interpreter(&why_not);
+    const whet_layout *layout = guarded_interpreter(&why_not);
     if (!layout)
-        return refuse(why_not.c_str());
+        return why_not;
     ticks_calibrate();
     if (!blocking_calls_patch())
         return refuse("this C library has no condition variables that whet knows");

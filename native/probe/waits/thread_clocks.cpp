@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "probe/common/clock.hpp"
+#include "probe/common/thread_names.hpp"
 
 namespace whet::probe {
 namespace {
@@ -53,17 +53,11 @@ std::optional<BlockedCall> blocked_call(pid_t tid) {
 }
 
 std::vector<pid_t> program_threads() {
-    std::vector<pid_t> tids;
-    DIR *directory = opendir("/proc/self/task");
-    if (!directory)
-        return tids;
-    while (dirent *entry = readdir(directory)) {
-        int tid = std::atoi(entry->d_name);
+    std::vector<pid_t> tids = listed_tids();
+    std::erase_if(tids, [](pid_t tid) {
         char name[32];
-        if (tid > 0 && read_task(tid, "comm", name) && std::strncmp(name, "whet-", 5) != 0)
-            tids.push_back(tid);
-    }
-    closedir(directory);
+        return !read_task(tid, "comm", name) || std::strncmp(name, "whet-", 5) == 0;
+    });
     return tids;
 }
 

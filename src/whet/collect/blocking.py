@@ -6,11 +6,10 @@ the labels `thread` and `reason`: one of waits (Go's block profile), one of the 
 waited for (Go's mutex profile).
 """
 
-import zlib
-
 from whet.collect.probe import load_probe
 from whet.collect.recording import BLOCK, MUTEX
 from whet.collect.settings import DEFAULT_THRESHOLD_NS
+from whet.collect.snapshot import doubt_lines, packed
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
@@ -98,8 +97,7 @@ class BlockCollector:
             f"whet: threshold_ns={self.threshold_ns}",
             f"whet: own_ns={own_ns:.0f}",
         ]
-        lines += [f"whet: {name}={s[name]:.0f} ({text})" for name, text in _DOUBTS.items() if s[name]]
-        return lines
+        return lines + doubt_lines(s, _DOUBTS)
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
         """Return the waits and their holders so far as gzip-compressed profiles, by their files' names.
@@ -108,7 +106,7 @@ class BlockCollector:
         come, and after stop(). `comments` are put before the collector's own.
         """
         waits, holders = self._probe.blocking_profiles([*comments, *self.comments()])
-        return {BLOCK: _pack(waits), MUTEX: _pack(holders)}
+        return {BLOCK: packed(waits), MUTEX: packed(holders)}
 
 
 def _thread_row(
@@ -126,9 +124,3 @@ def _thread_row(
         "delay_ns": delay_ns,
         "short_ns": rest_ns - runnable_ns,
     }
-
-
-def _pack(data: bytes) -> bytes:
-    # A gzip container without a file name and time: equal profiles are equal bytes.
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(data) + packer.flush()

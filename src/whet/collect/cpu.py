@@ -5,10 +5,9 @@ reports; what it gives is a profile.proto with the value types `samples/count` a
 `cpu/nanoseconds`, the label `thread`, and comments that tell its own cost.
 """
 
-import zlib
-
 from whet.collect.probe import load_probe
 from whet.collect.recording import CPU
+from whet.collect.snapshot import doubt_lines, packed
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
@@ -89,8 +88,7 @@ class CpuCollector:
             f"whet: sampled_cpu_share={s['sampled_cpu_ns'] / program_ns:.4f}",
             f"whet: threads={s['threads']:.0f}",
         ]
-        lines += [f"whet: {name}={s[name]:.0f} ({text})" for name, text in _DOUBTS.items() if s[name]]
-        return lines
+        return lines + doubt_lines(s, _DOUBTS)
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
         """Return all samples so far as a gzip-compressed profile.proto, by its file's name.
@@ -99,6 +97,4 @@ class CpuCollector:
         collector's own.
         """
         data = self._probe.sampler_profile([*comments, *self.comments()])
-        # A gzip container without a file name and time: equal profiles are equal bytes.
-        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-        return {CPU: packer.compress(data) + packer.flush()}
+        return {CPU: packed(data)}

@@ -6,11 +6,11 @@ inuse_space), one of the moment when most was in use, and a series of memory ove
 """
 
 import os
-import zlib
 
 from whet.collect.probe import load_probe
 from whet.collect.recording import HEAP, HEAP_PEAK
 from whet.collect.settings import DEFAULT_MEAN_BYTES
+from whet.collect.snapshot import doubt_lines, packed
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
@@ -104,8 +104,7 @@ class HeapCollector:
             f"whet: heap_overhead_share={own_ns / max(s['duration_ns'], 1.0):.6f}",
             f"whet: heap_own_bytes={s['own_bytes']:.0f}",
         ]
-        lines += [f"whet: {name}={s[name]:.0f} ({text})" for name, text in _DOUBTS.items() if s[name]]
-        return lines
+        return lines + doubt_lines(s, _DOUBTS)
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
         """Return the profiles as gzip-compressed profile.proto, by their files' names.
@@ -115,15 +114,9 @@ class HeapCollector:
         """
         lines = [*comments, *self.comments()]
         return {
-            HEAP: _packed(self._probe.heap_profile(lines)),
-            HEAP_PEAK: _packed(self._probe.heap_peak_profile(lines)),
+            HEAP: packed(self._probe.heap_profile(lines)),
+            HEAP_PEAK: packed(self._probe.heap_peak_profile(lines)),
         }
-
-
-def _packed(data: bytes) -> bytes:
-    # A gzip container without a file name and time: equal profiles are equal bytes.
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(data) + packer.flush()
 
 
 def _forget_hooks_in_child() -> None:

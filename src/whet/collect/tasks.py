@@ -6,10 +6,9 @@ taken in. What it gives itself are two profile.proto with the same labels: waits
 (`waits/count`, `delay/nanoseconds`) and slow steps (`steps/count`, `blocked/nanoseconds`).
 """
 
-import zlib
-
 from whet.collect.probe import load_probe
 from whet.collect.recording import SLOW, TASKS
+from whet.collect.snapshot import doubt_lines, packed
 from whet.collect.threads import live_tasks
 from whet.errors import CollectError, UsageError
 
@@ -95,20 +94,13 @@ class TaskCollector:
             f"whet: task_slow_threshold_ns={self.slow_threshold_ns}",
             f"whet: task_overhead_share={s['hook_ns'] / duration_ns:.6f}",
         ]
-        lines += [f"whet: task_{name}={s[name]:.0f} ({text})" for name, text in _DOUBTS.items() if s[name]]
-        return lines
+        return lines + doubt_lines(s, _DOUBTS, prefix="task_")
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
         """Return the waits, those that go on included, and the slow steps so far."""
         waits, slow = self._probe.tasks_profiles([*comments, *self.comments()], _waiting())
-        return {TASKS: _packed(waits), SLOW: _packed(slow)}
+        return {TASKS: packed(waits), SLOW: packed(slow)}
 
 
 def _waiting() -> "list[object]":
     return [task.get_coro() for task in live_tasks()]
-
-
-def _packed(data: bytes) -> bytes:
-    # A gzip container without a file name and time: equal profiles are equal bytes.
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(data) + packer.flush()

@@ -6,8 +6,8 @@ works where nothing was compiled. Format: github.com/google/pprof/proto/profile.
 """
 
 import time
-import zlib
 
+from whet.collect.snapshot import packed
 from whet.collect.threads import Frame, Stack
 
 __all__ = ["encode_stacks"]
@@ -38,10 +38,7 @@ def encode_stacks(stacks: "Sequence[Stack]", comments: "Sequence[str]" = ()) -> 
     tail += _number(_DEFAULT_SAMPLE_TYPE, tables.text("tasks" if has_tasks else "threads"))
     # Last: everything before adds strings.
     strings = b"".join(_field(_STRING, text.encode("utf-8", "backslashreplace")) for text in tables.texts)
-    data = head + samples + mapping + places + strings + tail
-    # A gzip container without a file name and time.
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return packer.compress(data) + packer.flush()
+    return packed(head + samples + mapping + places + strings + tail)
 
 
 class _Tables:

@@ -36,8 +36,7 @@ def make_html(
     others: dict[str, Profile] = {}
     picture = ""
     if len(sources) == 1 and is_recording(sources[0]) and not view:
-        others = load_recording(sources[0])
-        others.pop(next(iter(others)))
+        others = load_recording(sources[0], first=1)
         picture = over_time(sources[0])
     return saved_page(profile, profile_title(sources), state, reader, others, picture)
 

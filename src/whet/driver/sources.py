@@ -67,8 +67,8 @@ def load_profiles(sources: Sequence[str]) -> Profile:
     return merge(with_common_types([with_mapping(p) for p in profiles]))
 
 
-def load_recording(directory: str) -> dict[str, Profile]:
-    """Read the profiles of a recording, by what a person calls them.
+def load_recording(directory: str, *, first: int = 0) -> dict[str, Profile]:
+    """Read the profiles of a recording from the `first` of those it has on, by what a person calls them.
 
     The CPU profile is the first; of the others those without samples are left out.
 
@@ -76,13 +76,12 @@ def load_recording(directory: str) -> dict[str, Profile]:
         SourceError: one cannot be read.
         FormatError: one is not a profile.
     """
+    present = [name for name in PROFILES if os.path.exists(os.path.join(directory, name))]
     found = {}
-    for name in PROFILES:
-        path = os.path.join(directory, name)
-        if os.path.exists(path):
-            profile = load_profile(path)
-            if name == CPU or len(profile.samples):
-                found[_TITLES[name]] = profile
+    for name in present[first:]:
+        profile = load_profile(os.path.join(directory, name))
+        if name == CPU or len(profile.samples):
+            found[_TITLES[name]] = profile
     return found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from whet.analyze.bench.sequential import Decision
 from whet.analyze.gc_advice import Advice, Row
+from whet.render.bench.words import end_text, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,14 +112,14 @@ def _cells(row: Row, margin: float) -> tuple[str, ...]:
     found, collections, longest = row.decision, row.median("collections"), row.median("longest_ns")
     return (
         row.setting,
-        _time(row.time_ns),
+        time_text(row.time_ns),
         f"{found.ratio:.3f}" if found else "",
-        f"{found.low:.3f}–{_end(found.high)}" if found else "",
+        f"{found.low:.3f}–{end_text(found.high)}" if found else "",
         f"{row.peak_rss_bytes / 2**20:.1f} MB" if row.peak_rss_bytes else "?",
         f"{row.memory_ratio:.3f}" if row.memory_ratio else "",
         f"{collections:,.0f}" if collections is not None else "?",
         f"{row.pause_share:.1%}" if row.pause_share is not None else "?",
-        _time(longest) if longest is not None else "?",
+        time_text(longest) if longest is not None else "?",
         str(len(row.runs)),
         _verdict(found, margin) if found else "",
     )
@@ -143,14 +144,3 @@ def _bound(found: Decision, measured: str) -> str:
 
 def _for_memory(ratio: float | None) -> str:
     return f", {ratio:.2f}x the memory" if ratio else ""
-
-
-def _end(value: float) -> str:
-    return "∞" if math.isinf(value) else f"{value:.3f}"
-
-
-def _time(ns: float) -> str:
-    for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
-        if ns >= limit:
-            return f"{ns / limit:.4g} {unit}"
-    return f"{ns:.4g} ns"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 
 from whet.analyze.bench.sequential import Decision
+from whet.render.bench.words import end_text, time_text
 
 __all__ = ["Row", "markdown_table", "text_table"]
 
@@ -42,10 +42,10 @@ def _cells(row: Row, margin: float) -> tuple[str, ...]:
         return (name, "", "", "", "", "", f"failed: {error}" if error else "too fast to compare")
     return (
         name,
-        _time(statistics.median(old)),
-        _time(statistics.median(new)),
+        time_text(statistics.median(old)),
+        time_text(statistics.median(new)),
         f"{decision.ratio:.3f}",
-        f"{decision.low:.3f}–{_end(decision.high)}",
+        f"{decision.low:.3f}–{end_text(decision.high)}",
         str(decision.pairs),
         _verdict(decision, margin),
     )
@@ -59,14 +59,3 @@ def _verdict(decision: Decision, margin: float) -> str:
         return f"no difference of more than {margin:.1%}"
     more = f"; about {decision.pairs_needed} pairs would" if decision.pairs_needed else ""
     return f"cannot tell{more}"
-
-
-def _end(value: float) -> str:
-    return "∞" if math.isinf(value) else f"{value:.3f}"
-
-
-def _time(ns: float) -> str:
-    for limit, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
-        if ns >= limit:
-            return f"{ns / limit:.4g} {unit}"
-    return f"{ns:.4g} ns"
