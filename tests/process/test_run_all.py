@@ -12,7 +12,8 @@ import pytest
 from process.harness import PROGRAMS, PYTHON, meta, needs_collector, run, whet_run
 
 PROFILES = (
-    "cpu.pb.gz", "heap.pb.gz", "heap_peak.pb.gz", "block.pb.gz", "mutex.pb.gz", "tasks.pb.gz", "slow.pb.gz",
+    "cpu.pb.gz", "wall.pb.gz", "heap.pb.gz", "heap_peak.pb.gz", "block.pb.gz", "mutex.pb.gz",
+    "tasks.pb.gz", "slow.pb.gz",
 )  # fmt: skip
 
 pytestmark = needs_collector
@@ -89,7 +90,7 @@ def test_report_made_later_holds_all_profiles_too(recording: Path, tmp_path: Pat
     page = tmp_path / "page.html"
     command = [PYTHON, "-m", "whet", "prof", "--html", str(page), str(recording)]
     subprocess.run(command, check=True, capture_output=True)
-    for name in ("CPU", "Memory", "Peak memory", "Waiting", "Holding", "Tasks", "Slow steps"):
+    for name in ("CPU", "Wall clock", "Memory", "Peak memory", "Waiting", "Holding", "Tasks", "Slow steps"):
         assert f'data-name="{name}"' in page.read_text()
 
 
@@ -110,7 +111,7 @@ def test_library_records_what_it_is_told(tmp_path: Path) -> None:
     )
     done = run([PYTHON, "-c", code], cwd=tmp_path)
     assert done.status == 0, done.err
-    assert set(meta(tmp_path / "rec")["files"]) == {*PROFILES, "gc.txt"}
+    assert set(meta(tmp_path / "rec")["files"]) == {*PROFILES, "gc.txt"} - {"wall.pb.gz"}
     assert gzip.decompress((tmp_path / "rec/block.pb.gz").read_bytes())
 
 

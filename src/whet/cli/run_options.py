@@ -42,8 +42,8 @@ Where it goes:
   -h, --help          show this help
 
 The recording holds cpu.pb.gz, with the options above heap.pb.gz, heap_peak.pb.gz, block.pb.gz, mutex.pb.gz,
-tasks.pb.gz, slow.pb.gz and gc.txt (profiles are for `whet prof` and `go tool pprof`), report.html and
-meta.json.
+wall.pb.gz (computing and waiting in one), tasks.pb.gz, slow.pb.gz and gc.txt (profiles are for `whet prof`
+and `go tool pprof`), report.html and meta.json.
 """
 
 MAX_RATE_HZ = 10_000

@@ -11,7 +11,6 @@ import time
 
 from whet.collect.recording import (
     META,
-    REPORT,
     claim,
     describe_interpreter,
     encode_json,
@@ -243,8 +242,7 @@ class _Recording:
 
 def _make_report(directory: str) -> None:
     """Have another process write report.html; without one the recording is still complete."""
-    report_path = os.path.join(directory, REPORT)
-    command = [sys.executable, "-m", "whet", "prof", "--html", report_path, directory]
+    command = [sys.executable, "-m", "whet.driver.finish", directory]
     quiet = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
         pid = os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet)

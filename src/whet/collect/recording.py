@@ -30,6 +30,7 @@ __all__ = [
     "SESSION",
     "SLOW",
     "TASKS",
+    "WALL",
     "claim",
     "describe_host",
     "describe_interpreter",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 SCHEMA = "whet.recording/1"
 META = "meta.json"
 CPU = "cpu.pb.gz"
+WALL = "wall.pb.gz"
 HEAP = "heap.pb.gz"
 HEAP_PEAK = "heap_peak.pb.gz"
 BLOCK = "block.pb.gz"
@@ -59,7 +61,7 @@ SLOW = "slow.pb.gz"
 GC = "gc.txt"
 REPORT = "report.html"
 # Profiles that a recording may have.
-PROFILES = (CPU, HEAP, HEAP_PEAK, BLOCK, MUTEX, TASKS, SLOW)
+PROFILES = (CPU, WALL, HEAP, HEAP_PEAK, BLOCK, MUTEX, TASKS, SLOW)
 # Below it a directory for each process, where the program started others.
 PROCESSES = "processes"
 # In it, a byte for each process that was not followed.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from whet.collect.recording import NOT_FOLLOWED, PROCESSES, PROFILES, REQUEST, SESSION, file_sizes
 from whet.driver.sources import load_profiles, write_output
+from whet.driver.wall import add_wall
 from whet.errors import WhetError
 from whet.formats import pprof
 
@@ -32,7 +33,7 @@ def join_processes(recording: str, main_pid: int) -> tuple[list[dict[str, object
     children = sorted(path for path in parent.iterdir() if path.is_dir())
     main = parent / f"{main_pid}-main"
     main.mkdir(exist_ok=True)
-    problems = []
+    problems = list(filter(None, (_add_wall(child) for child in children)))
     for name in PROFILES:
         if (top / name).exists():
             shutil.copyfile(top / name, main / name)
@@ -50,6 +51,14 @@ def join_processes(recording: str, main_pid: int) -> tuple[list[dict[str, object
             f"{unseen.stat().st_size} processes after the first {len(children)} were not followed"
         )
     return [_describe(child) for child in children], problems
+
+
+def _add_wall(directory: Path) -> str | None:
+    try:
+        facts = json.loads((directory / SESSION).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+    return add_wall(str(directory), facts)
 
 
 def _describe(directory: Path) -> dict[str, object]:

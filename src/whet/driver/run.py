@@ -142,11 +142,13 @@ def execute(plan: Plan) -> Outcome:
     meta = _meta(plan, ending, facts)
     meta["processes"] = []
     outcome = Outcome(plan, ending, meta)
+    problems = [_add_wall(plan.directory, facts)]
     if os.path.isdir(os.path.join(plan.directory, PROCESSES)):
         from whet.driver.processes import join_processes
 
-        meta["processes"], problems = join_processes(plan.directory, ending.pid)
-        outcome.trouble = "; ".join(problems) or None
+        meta["processes"], more = join_processes(plan.directory, ending.pid)
+        problems += more
+    outcome.trouble = "; ".join(filter(None, problems)) or None
     write_meta(outcome)
     return outcome
 
@@ -253,6 +255,14 @@ def _saver(directory: str) -> Callable[[Callable[[], bool]], None]:
             time.sleep(_POLL_S)
 
     return save
+
+
+def _add_wall(directory: str, facts: Mapping[str, object]) -> str | None:
+    if "block" not in facts:
+        return None
+    from whet.driver.wall import add_wall
+
+    return add_wall(directory, facts)
 
 
 def _read_facts(directory: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from whet.analyze.profile.paths import trimmed_path
-from whet.collect.recording import BLOCK, CPU, HEAP, HEAP_PEAK, MUTEX, PROFILES, SLOW, TASKS
+from whet.collect.recording import BLOCK, CPU, HEAP, HEAP_PEAK, MUTEX, PROFILES, SLOW, TASKS, WALL
 from whet.errors import FormatError, SourceError
 
 TYPE_CHECKING = False
@@ -40,6 +40,7 @@ _PIPE_TIMEOUT_S = 10
 # What a person calls the profiles of a recording.
 _TITLES = {
     CPU: "CPU",
+    WALL: "Wall clock",
     HEAP: "Memory",
     HEAP_PEAK: "Peak memory",
     BLOCK: "Waiting",

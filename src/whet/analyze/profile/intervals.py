@@ -31,6 +31,7 @@ Z_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 FEW_SAMPLES = 100
 # Our collectors of waits say where they begin to count, see docs/waits.md.
 _EXACT = re.compile(r"^whet: threshold_ns=")
+_JOINED = re.compile(r"^whet: wall_running_ns=")
 _CV2 = re.compile(r"\bwhet: interval_cv2=([0-9.eE+-]+)")
 
 
@@ -121,6 +122,8 @@ def build_intervals(profile: Profile, index: int, total: int) -> Intervals:
             return Intervals(total, heap.blocks, effective)
         if any(_EXACT.search(comment) for comment in profile.comment_texts()):
             return Intervals(total, None, 0.0, "every wait is counted, none is sampled")
+        if any(_JOINED.search(comment) for comment in profile.comment_texts()):
+            return Intervals(total, None, 0.0, "waits are counted, so intervals are those of the CPU profile")
         return Intervals(total, None, 0.0, "no samples/count column, so no intervals")
     values = profile.samples.values
     counts = values[:, names.index(("samples", "count"))]
