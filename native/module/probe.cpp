@@ -117,6 +117,9 @@ void define_tasks(nb::module_ &m) {
             return nb::make_tuple(as_bytes(p.waits), as_bytes(p.slow));
         },
         nb::arg("comments"), nb::arg("coroutines"), "Waits and slow steps so far, as profile.proto bytes.");
+    m.def(
+        "tasks_lasted", [](nb::list coroutines) { return tasks_lasted(pointers(coroutines)); },
+        nb::arg("coroutines"), "ns for which each has been stepping or waiting, -1 if unknown.");
     m.def("tasks_statistics", &tasks_statistics, "Counters by name; times in ns.");
 }
 
@@ -179,6 +182,8 @@ NB_MODULE(_probe, m) {
             return rows;
         },
         "(name, threads, life, CPU time, time without a processor, waits by reason), all in ns.");
+    m.def("blocking_waiting", &blocking_waiting,
+          "ns since a call that can block began, by native thread id.");
     m.def("blocking_statistics", &blocking_statistics, "Counters by name; times in ns.");
     define_heap(m);
     define_tasks(m);

@@ -13,7 +13,7 @@ from process.harness import PROGRAMS, PYTHON, meta, needs_collector, run, whet_r
 
 PROFILES = (
     "cpu.pb.gz", "wall.pb.gz", "heap.pb.gz", "heap_peak.pb.gz", "block.pb.gz", "mutex.pb.gz",
-    "tasks.pb.gz", "slow.pb.gz",
+    "tasks.pb.gz", "slow.pb.gz", "threads.pb.gz",
 )  # fmt: skip
 
 pytestmark = needs_collector
@@ -90,7 +90,17 @@ def test_report_made_later_holds_all_profiles_too(recording: Path, tmp_path: Pat
     page = tmp_path / "page.html"
     command = [PYTHON, "-m", "whet", "prof", "--html", str(page), str(recording)]
     subprocess.run(command, check=True, capture_output=True)
-    for name in ("CPU", "Wall clock", "Memory", "Peak memory", "Waiting", "Holding", "Tasks", "Slow steps"):
+    for name in (
+        "CPU",
+        "Wall clock",
+        "Memory",
+        "Peak memory",
+        "Waiting",
+        "Holding",
+        "Tasks",
+        "Slow steps",
+        "Threads",
+    ):
         assert f'data-name="{name}"' in page.read_text()
 
 
@@ -105,7 +115,7 @@ def test_program_behaves_as_ever_under_all_collectors(tmp_path: Path) -> None:
 def test_library_records_what_it_is_told(tmp_path: Path) -> None:
     code = (
         "import time, whet\n"
-        "everything = dict.fromkeys(('heap', 'block', 'tasks', 'gc'), True)\n"
+        "everything = dict.fromkeys(('heap', 'block', 'tasks', 'threads', 'gc'), True)\n"
         f"with whet.profile({str(tmp_path / 'rec')!r}, report=False, **everything):\n"
         "    time.sleep(0.05)\n"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from process.harness import PROGRAMS, needs_collector
+from process.harness import PROGRAMS, meta, needs_collector
 from whet.formats.pprof import decode
 from whet.model.profile import Profile
 
@@ -99,6 +99,18 @@ def test_every_stack_is_printed_with_its_thread() -> None:
     )
 
 
+def test_how_long_things_last_is_told_while_that_is_watched() -> None:
+    lasted = dict(
+        re.findall(r'"([\w -]+)" \[[^,\]]+, (\d+ ms|\d+ s)', waiting("2", "watched").stdout.decode())
+    )
+    assert lasted.keys() >= {"locked-0", "sleeper-3", "receiver-4", "selecting-5", "worker-6", "on-task"}
+    assert not lasted.keys() & {"MainThread", "not started"}
+    for name in ("locked-0", "sleeper-3", "receiver-4", "worker-0", "on-gathering", "on-queue"):
+        number, unit = lasted[name].split()
+        assert int(number) * {"ms": 1, "s": 1000}[unit] >= 290
+    assert not re.search(r"\[[^\]]*\d m?s", waiting("2").stdout.decode())
+
+
 def test_the_signal_dumps_and_the_program_goes_on() -> None:
     done = waiting("signal")
     assert done.stdout == b""
@@ -120,6 +132,36 @@ def test_the_profile_counts_threads_and_tasks_with_labels(tmp_path: Path) -> Non
     labels = [labels_of(profile, row) for row in range(len(profile.samples))]
     assert {"task": "worker-6", "state": "event"} in labels
     assert {"thread": "receiver-4", "state": "receive"} in labels
+
+
+def test_the_profile_knows_how_long_things_last(tmp_path: Path) -> None:
+    path = tmp_path / "threads.pb.gz"
+    path.write_bytes(waiting("profile", "watched").stdout)
+    command = [sys.executable, "-m", "whet", "prof", "-traces", "-tagfocus=lasted=250ms:", str(path)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "receiver-4" in out
+    assert "not started" not in out
+
+
+def test_a_recording_keeps_the_dump_with_most_in_it(tmp_path: Path) -> None:
+    code = (
+        "import os, threading, time, whet\n"
+        "gate, recording = threading.Event(), whet.profile('rec', threads=True, block=True, report=False)\n"
+        "with recording:\n"
+        "    many = [threading.Thread(target=gate.wait, name='waits') for _ in range(5)]\n"
+        "    [thread.start() for thread in many]\n"
+        "    while not os.path.exists('rec/threads.pb.gz'):\n"
+        "        time.sleep(0.01)\n"
+        "    gate.set()\n"
+        "    [thread.join() for thread in many]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    profile = decode((tmp_path / "rec/threads.pb.gz").read_bytes())
+    labels = [labels_of(profile, row) for row in range(len(profile.samples))]
+    assert [one["state"] for one in labels if one["thread"] == "waits"] == ["lock"] * 5
+    facts = meta(tmp_path / "rec")["threads"]
+    assert facts["dumps"] >= 2
+    assert (facts["threads"], facts["tasks"]) == (6, 0)
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")

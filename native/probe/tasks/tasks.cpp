@@ -418,6 +418,31 @@ TaskProfiles tasks_profiles(const std::vector<std::string> &comments, const std:
     return profiles;
 }
 
+std::vector<int64_t> tasks_lasted(const std::vector<void *> &coroutines) {
+    std::vector<int64_t> result(coroutines.size(), -1);
+    if (!running)
+        return result;
+    const whet_layout &layout = running->walker.layout();
+    int64_t now = ticks();
+    std::unordered_map<uintptr_t, int64_t> steps; // begun, by frame
+    for (Step *step = all_steps.load(std::memory_order_acquire); step; step = step->next.load())
+        if (int64_t begun = step->begun.load(std::memory_order_relaxed))
+            steps[step->frame] = begun;
+    for (size_t i = 0; i < coroutines.size(); ++i) {
+        auto *coroutine = static_cast<PyObject *>(coroutines[i]);
+        // What is known of an address is another coroutine's if this one has not begun.
+        if (!PyCoro_CheckExact(coroutine) || state_of(coroutine, layout) == layout.state_created)
+            continue;
+        auto address = reinterpret_cast<uintptr_t>(coroutine);
+        auto known = running->coroutines.find(address);
+        if (auto step = steps.find(address + layout.generator_frame); step != steps.end())
+            result[i] = ticks_to_ns(now - step->second);
+        else if (known != running->coroutines.end() && known->second.suspended)
+            result[i] = ticks_to_ns(now - known->second.suspended);
+    }
+    return result;
+}
+
 std::map<std::string, double> tasks_statistics() {
     if (!last)
         return {};

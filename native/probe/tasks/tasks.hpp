@@ -39,6 +39,9 @@ struct TaskProfiles {
 };
 // Everything so far, as profile.proto bytes; `waiting` as above, unused once watching is over.
 TaskProfiles tasks_profiles(const std::vector<std::string> &comments, const std::vector<void *> &waiting);
+// For each coroutine of a task, how long its step has run, or it has waited since its last one, in ns; -1
+// where that is not known: it has not begun, or was not watched, or nothing is.
+std::vector<int64_t> tasks_lasted(const std::vector<void *> &coroutines);
 // Counters by name; times in ns.
 std::map<std::string, double> tasks_statistics();
 

@@ -2,6 +2,8 @@
 
 #include "probe/waits/blocking.hpp"
 
+#include <algorithm>
+
 #include "probe/common/interpreter.hpp"
 #include "probe/common/locked.hpp"
 #include "probe/common/safe_read.hpp"
@@ -174,6 +176,17 @@ std::map<std::string, double> blocking_statistics() {
         std::string reason = reason_text(static_cast<Reason>(i));
         result["waits:" + reason] = static_cast<double>(t.reason_waits[i]);
         result["wait_ns:" + reason] = static_cast<double>(t.reason_ns[i]);
+    }
+    return result;
+}
+
+std::map<uint64_t, int64_t> blocking_waiting() {
+    std::map<uint64_t, int64_t> result;
+    int64_t now = ticks();
+    for (WaitingThread *t = waiting_threads_begin(); running && t != waiting_threads_end(); ++t) {
+        int64_t begin = t->begin.load(std::memory_order_acquire);
+        if (begin && t->serial.load() && !t->since_before.load())
+            result[static_cast<uint64_t>(t->tid)] = std::max<int64_t>(0, ticks_to_ns(now - begin));
     }
     return result;
 }

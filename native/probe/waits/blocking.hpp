@@ -37,4 +37,9 @@ struct ThreadTimes {
 // Needs the GIL. `without_processor` counts all delays, also those at the end of waits.
 std::vector<ThreadTimes> blocking_threads();
 
+// Of threads that are in a call that can block: the kernel's id -> ns since the call began (for the GIL:
+// since the thread first wanted it). Calls from before the recording, of which only their end is known, are
+// left out; empty while nothing is recorded. Needs the GIL.
+std::map<uint64_t, int64_t> blocking_waiting();
+
 } // namespace whet::probe

@@ -24,6 +24,7 @@ What is recorded (CPU time always):
   --heap              allocations and memory in use
   --block             waits: for locks, the GIL, sockets, files, children, sleep; and who made others wait
   --tasks             asyncio: labels `task` and `coroutine` on all samples, waits of tasks, slow steps
+  --threads           what all threads and tasks do, with how long they have been at it, when most are there
   --gc                garbage collections
   --all               all of these
   --rate HZ           samples per second of CPU time, 1 to 10000 (default: 100)
@@ -42,8 +43,8 @@ Where it goes:
   -h, --help          show this help
 
 The recording holds cpu.pb.gz, with the options above heap.pb.gz, heap_peak.pb.gz, block.pb.gz, mutex.pb.gz,
-wall.pb.gz (computing and waiting in one), tasks.pb.gz, slow.pb.gz and gc.txt (profiles are for `whet prof`
-and `go tool pprof`), report.html and meta.json.
+wall.pb.gz (computing and waiting in one), tasks.pb.gz, slow.pb.gz, threads.pb.gz and gc.txt (profiles are for
+`whet prof` and `go tool pprof`), report.html and meta.json.
 """
 
 MAX_RATE_HZ = 10_000
@@ -59,6 +60,7 @@ _FLAGS = {
     "--heap": "heap",
     "--block": "block",
     "--tasks": "tasks",
+    "--threads": "threads",
     "--gc": "gc",
     "--all": "all",
     "--follow": "follow",
@@ -126,6 +128,7 @@ def _choose_collectors(options: Options) -> None:
     flags, settings = options.flags, options.settings
     settings.follow = "no_follow" not in flags
     settings.tasks = bool(flags & {"tasks", "all"})
+    settings.threads = bool(flags & {"threads", "all"})
     settings.gc = bool(flags & {"gc", "all"})
     if flags & {"heap", "all"} and settings.heap_bytes is None:
         settings.heap_bytes = DEFAULT_MEAN_BYTES

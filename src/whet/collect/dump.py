@@ -7,19 +7,18 @@ threads and tasks and goes on.
 import os
 import sys
 
+from whet.collect.recording import THREADS
 from whet.collect.threads import Stack, take_stacks
 from whet.collect.threads_profile import encode_stacks
 from whet.collect.threads_text import counted_text, full_text
 from whet.errors import UsageError
 
-__all__ = ["THREADS", "ThreadsCollector", "dump_threads", "threads_on_signal", "threads_profile"]
+__all__ = ["ThreadsCollector", "dump_threads", "threads_on_signal", "threads_profile"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
-
-THREADS = "threads.pb.gz"
 
 
 def dump_threads(file: "TextIO | None" = None, *, debug: int = 2) -> None:
@@ -77,19 +76,26 @@ def threads_on_signal(signum: int | None = None, *, debug: int = 2) -> None:
 
 
 class ThreadsCollector:
-    """Keeps the largest dump among those taken when a recording is saved."""
+    """Keeps the largest dump among those taken when a recording is saved, of equal ones the latest.
+
+    At the end of most programs hardly anything is left to be seen.
+    """
 
     name = "threads"
 
     def __init__(self) -> None:
         self._most: list[Stack] = []
         self._dumps = 0
+        self._stopped = False
 
     def start(self) -> None:
         """Do nothing: dumps are taken when they are asked for."""
 
     def stop(self) -> None:
-        """Do nothing."""
+        """Take the last dump, while those run who know how long things last; again has no effect."""
+        if not self._stopped:
+            self._dump()
+        self._stopped = True
 
     def facts(self) -> "dict[str, object]":
         """Return what meta.json says of this collector."""
@@ -97,12 +103,17 @@ class ThreadsCollector:
         return {"dumps": self._dumps, "threads": threads, "tasks": len(self._most) - threads}
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
-        """Take a dump and return the largest one so far: `threads.pb.gz`."""
-        stacks = take_stacks()
+        """Take a dump, unless stopped, and return the largest one so far: `threads.pb.gz`."""
+        if not self._stopped:
+            self._dump()
+        return {THREADS: encode_stacks(self._most, comments)}
+
+    def _dump(self) -> None:
+        # The thread that records the end of the program has no stack of the program's any more.
+        stacks = [stack for stack in take_stacks() if stack.frames]
         self._dumps += 1
         if len(stacks) >= len(self._most):
             self._most = stacks
-        return {THREADS: encode_stacks(self._most, comments)}
 
 
 def _text(stacks: list[Stack], debug: int) -> str:

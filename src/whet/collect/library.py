@@ -44,6 +44,7 @@ def start(
     heap: bool = False,
     block: bool = False,
     tasks: bool = False,
+    threads: bool = False,
     gc: bool = False,
     report: bool = True,
 ) -> str:
@@ -56,6 +57,7 @@ def start(
         heap: record allocations and memory in use, too.
         block: record waits, too, and who made others wait.
         tasks: watch asyncio's tasks, too, and label all samples with them.
+        threads: dump what all threads and tasks do, too.
         gc: record garbage collections, too.
         report: make `report.html` at the end.
 
@@ -71,6 +73,7 @@ def start(
         heap_bytes=DEFAULT_MEAN_BYTES if heap else None,
         block_ns=DEFAULT_THRESHOLD_NS if block else None,
         tasks=tasks,
+        threads=threads,
         gc=gc,
     )
     recording = _Recording(_absolute(directory), settings, report=report)
@@ -112,13 +115,15 @@ class profile:  # noqa: N801 (it is used like a function)
         heap: bool = False,
         block: bool = False,
         tasks: bool = False,
+        threads: bool = False,
         gc: bool = False,
         report: bool = True,
     ) -> None:
         self.directory: str | None = None
         self._wanted = directory
         self._how: dict[str, Any] = {
-            "rate_hz": rate_hz, "heap": heap, "block": block, "tasks": tasks, "gc": gc, "report": report,
+            "rate_hz": rate_hz, "heap": heap, "block": block, "tasks": tasks,
+            "threads": threads, "gc": gc, "report": report,
         }  # fmt: skip
         self._in_calls = 0
 

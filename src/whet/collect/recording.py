@@ -30,6 +30,7 @@ __all__ = [
     "SESSION",
     "SLOW",
     "TASKS",
+    "THREADS",
     "WALL",
     "claim",
     "describe_host",
@@ -58,10 +59,11 @@ BLOCK = "block.pb.gz"
 MUTEX = "mutex.pb.gz"
 TASKS = "tasks.pb.gz"
 SLOW = "slow.pb.gz"
+THREADS = "threads.pb.gz"
 GC = "gc.txt"
 REPORT = "report.html"
 # Profiles that a recording may have.
-PROFILES = (CPU, WALL, HEAP, HEAP_PEAK, BLOCK, MUTEX, TASKS, SLOW)
+PROFILES = (CPU, WALL, HEAP, HEAP_PEAK, BLOCK, MUTEX, TASKS, SLOW, THREADS)
 # Below it a directory for each process, where the program started others.
 PROCESSES = "processes"
 # In it, a byte for each process that was not followed.

@@ -31,6 +31,7 @@ class Settings:
         heap_bytes: allocated bytes between two samples of the heap, 1 is every allocation; None: no heap.
         block_ns: waits shorter than that are left out; None: no waits.
         tasks: watch asyncio's tasks, and label all samples with them.
+        threads: dump what all threads and tasks do.
         gc: record garbage collections.
         duration_s: record only that long; None is without limit.
         follow: record the Python programs that it starts, too.
@@ -43,6 +44,7 @@ class Settings:
         heap_bytes: int | None = None,
         block_ns: int | None = None,
         tasks: bool = False,
+        threads: bool = False,
         gc: bool = False,
         duration_s: float | None = None,
         follow: bool = False,
@@ -51,6 +53,7 @@ class Settings:
         self.heap_bytes = heap_bytes
         self.block_ns = block_ns
         self.tasks = tasks
+        self.threads = threads
         self.gc = gc
         self.duration_s = duration_s
         self.follow = follow
@@ -90,6 +93,10 @@ def make_collectors(settings: Settings) -> "list[Collector]":
         from whet.collect.gc import GcCollector
 
         collectors.append(GcCollector())
+    if settings.threads:
+        from whet.collect.dump import ThreadsCollector
+
+        collectors.append(ThreadsCollector())
     # The last one: what the others need is not the program's.
     if settings.heap_bytes is not None:
         from whet.collect.heap import HeapCollector

@@ -1,8 +1,8 @@
 """What all threads and asyncio tasks of this process do at this moment: Go's goroutine profile.
 
 Taken from within, under the GIL: the stacks of threads, the chains of coroutines of tasks, and
-who waits for what. Costs nothing until it is asked for. How long a wait has lasted is not known
-here. Texts are in threads_text.py, the profile in threads_profile.py.
+who waits for what. Costs nothing until it is asked for. How long a wait has lasted is known while the
+collectors of waits and of tasks run. Texts are in threads_text.py, the profile in threads_profile.py.
 """
 
 import sys
@@ -26,6 +26,7 @@ else:
 MAX_FRAMES = 10_000
 _VERSION = tuple(sys.version_info)  # a copy: mypy checks all branches
 _OWN_FILES = ("/whet/collect/ticker.py",)
+_OWN_DIRECTORY = __file__[: -len("threads.py")]
 
 
 class Stack:
@@ -39,9 +40,10 @@ class Stack:
         ident: of a thread, Python's identifier; of a task, that of its loop's thread or 0.
         native_id: of a thread, the kernel's; 0 where it is not known.
         daemon: whether Python's shutdown does not wait for the thread.
+        lasted_ns: how long it has been in its state, None where that is not known.
     """
 
-    __slots__ = ("daemon", "frames", "ident", "kind", "name", "native_id", "state")
+    __slots__ = ("daemon", "frames", "ident", "kind", "lasted_ns", "name", "native_id", "state")
 
     def __init__(self, kind: str, name: str, state: str, frames: "list[Frame]", ident: int = 0) -> None:
         self.kind = kind
@@ -51,6 +53,7 @@ class Stack:
         self.ident = ident
         self.native_id = 0
         self.daemon = False
+        self.lasted_ns: int | None = None
 
 
 def take_stacks() -> list[Stack]:
@@ -70,6 +73,8 @@ def _threads(current: "dict[int, FrameType]") -> list[Stack]:
         frames = _frames(current[ident])
         if frames and frames[-1][1].endswith(_OWN_FILES):
             continue
+        if ident == own:
+            frames = _without_ours(frames)
         name, daemon, native_id = names.get(ident, (f"thread {ident}", True, 0))
         native_id, state = states.get(ident, (native_id, "unknown"))
         if ident == own:
@@ -77,7 +82,28 @@ def _threads(current: "dict[int, FrameType]") -> list[Stack]:
         stack = Stack("thread", name, state, frames, ident)
         stack.native_id, stack.daemon = native_id, daemon
         found.append(stack)
+    waited_ns = _waited_ns()
+    for stack in found:
+        if stack.state != "running":
+            stack.lasted_ns = waited_ns.get(stack.native_id)
     return found
+
+
+def _without_ours(frames: "list[Frame]") -> "list[Frame]":
+    """Return the frames of who asked for the dump."""
+    first = next(
+        (i for i, frame in enumerate(frames) if not frame[1].startswith(_OWN_DIRECTORY)), len(frames)
+    )
+    return frames[first:]
+
+
+def _waited_ns() -> dict[int, int]:
+    """Return how long threads have been waiting, by the kernel's id, as far as waits are recorded."""
+    try:
+        waited: dict[int, int] = load_probe().blocking_waiting()
+    except CollectError:
+        return {}
+    return waited
 
 
 def _states() -> dict[int, tuple[int, str]]:
@@ -130,14 +156,28 @@ def _tasks(current: "dict[int, FrameType]", threads: list[Stack]) -> list[Stack]
     asyncio = sys.modules.get("asyncio")
     names = {thread.ident: thread.name for thread in threads}
     found = []
-    for task in live_tasks():
+    tasks = live_tasks()
+    for task, lasted_ns in zip(tasks, _lasted_ns(tasks), strict=True):
         frames, running = _await_chain(task.get_coro())
         stack = Stack("task", task.get_name(), _task_state(task, frames, asyncio), frames)
         if running is not None:
-            stack.ident, stack.frames = _inside(running, current)
+            stack.ident, frames = _inside(running, current)
+            stack.frames = _without_ours(frames)
             stack.state = f"running in {names.get(stack.ident, 'a thread')}"
+        # A wait's length says nothing of how long its end has been waiting for the loop.
+        if lasted_ns >= 0 and stack.state != "runnable":
+            stack.lasted_ns = lasted_ns
         found.append(stack)
     return sorted(found, key=lambda stack: (not stack.state.startswith("running"), stack.name))
+
+
+def _lasted_ns(tasks: "list[Any]") -> list[int]:
+    """Return how long each task has been stepping or waiting, -1 where tasks are not watched."""
+    try:
+        lasted: list[int] = load_probe().tasks_lasted([task.get_coro() for task in tasks])
+    except CollectError:
+        return [-1] * len(tasks)
+    return lasted
 
 
 def live_tasks() -> "list[Any]":

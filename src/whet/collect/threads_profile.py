@@ -1,6 +1,7 @@
 """Threads and tasks as a profile.proto, for `whet prof` and `go tool pprof`.
 
-Value types `threads/count` and `tasks/count`; labels `thread` or `task` (the name) and `state`.
+Value types `threads/count` and `tasks/count`; labels `thread` or `task` (the name), `state` and, where it is
+known, `lasted` (nanoseconds in that state).
 The few messages that this needs are written here: nothing heavy is loaded into a server, and it
 works where nothing was compiled. Format: github.com/google/pprof/proto/profile.proto.
 """
@@ -57,6 +58,9 @@ class _Tables:
         values = _varint(is_thread) + _varint(not is_thread)
         locations = b"".join(_varint(self._location(frame)) for frame in stack.frames)
         labels = self._label(stack.kind, stack.name) + self._label("state", stack.state)
+        if stack.lasted_ns is not None:
+            number = _number(1, self.text("lasted")) + _number(3, stack.lasted_ns)
+            labels += _field(3, number + _number(4, self.text("nanoseconds")))
         return _field(1, locations) + _field(2, values) + labels
 
     def places(self) -> bytes:

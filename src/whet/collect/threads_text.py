@@ -2,7 +2,7 @@
 
 from whet.collect.threads import Stack
 
-__all__ = ["counted_text", "full_text", "grouped"]
+__all__ = ["counted_text", "full_text", "grouped", "lasted_text"]
 
 _SHOWN_NAMES = 5
 
@@ -24,17 +24,35 @@ def counted_text(stacks: list[Stack]) -> str:
         names = ", ".join(stack.name for stack in group[:_SHOWN_NAMES])
         more = f", {len(group) - _SHOWN_NAMES} more" if len(group) > _SHOWN_NAMES else ""
         plural = "s" if len(group) > 1 else ""
-        lines.append(f"{len(group)} {first.kind}{plural} [{first.state}]: {names}{more}")
+        facts = ", ".join([first.state, *_range(group)])
+        lines.append(f"{len(group)} {first.kind}{plural} [{facts}]: {names}{more}")
         lines += [f"#\t{name}\t{file}:{line}" for name, file, line, _ in first.frames]
         lines.append("")
     return "\n".join(lines)
+
+
+def _range(group: list[Stack]) -> list[str]:
+    """Return how long the stacks have been in their state, as far as that is known."""
+    known = [stack.lasted_ns for stack in group if stack.lasted_ns is not None]
+    if not known:
+        return []
+    shortest, longest = lasted_text(min(known)), lasted_text(max(known))
+    return [longest if shortest == longest else f"{shortest} to {longest}"]
+
+
+def lasted_text(nanoseconds: int) -> str:
+    """Return a length of time in one unit: `350 ms`, `12 s`, `5 minutes`, `3 hours`."""
+    for limit_s, unit_s, unit in ((1, 0.001, "ms"), (120, 1, "s"), (7200, 60, "minutes")):
+        if nanoseconds < limit_s * 1e9:
+            return f"{int(nanoseconds / (unit_s * 1e9))} {unit}"
+    return f"{nanoseconds // 3_600_000_000_000} hours"
 
 
 def full_text(stacks: list[Stack]) -> str:
     """Return every stack: `debug=2`."""
     lines = []
     for stack in stacks:
-        facts = [stack.state]
+        facts = [stack.state, *_range([stack])]
         if stack.kind == "thread" and stack.daemon:
             facts.append("daemon")
         number = f" {stack.native_id or stack.ident}" if stack.kind == "thread" else ""

@@ -183,6 +183,8 @@ def add_summaries(outcome: Outcome, profiles: Mapping[str, Profile]) -> dict[str
 
     summaries: dict[str, Summary] = {}
     for name, profile in profiles.items():
+        if name == "Threads":
+            continue  # one moment, which has no biggest box
         # What is in use at the end of a program is rarely what it needed.
         index = "alloc_space" if name == "Memory" else ""
         summaries[name] = summarize(profile, limit=5 if summaries else 10, sample_index=index)

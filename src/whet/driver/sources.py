@@ -11,7 +11,18 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from whet.analyze.profile.paths import trimmed_path
-from whet.collect.recording import BLOCK, CPU, HEAP, HEAP_PEAK, MUTEX, PROFILES, SLOW, TASKS, WALL
+from whet.collect.recording import (
+    BLOCK,
+    CPU,
+    HEAP,
+    HEAP_PEAK,
+    MUTEX,
+    PROFILES,
+    SLOW,
+    TASKS,
+    THREADS,
+    WALL,
+)
 from whet.errors import FormatError, SourceError
 
 TYPE_CHECKING = False
@@ -47,6 +58,7 @@ _TITLES = {
     MUTEX: "Holding",
     TASKS: "Tasks",
     SLOW: "Slow steps",
+    THREADS: "Threads",
 }
 
 

@@ -12,6 +12,12 @@ import time
 
 import whet
 
+if "watched" in sys.argv:
+    from whet.collect.blocking import BlockCollector
+    from whet.collect.tasks import TaskCollector
+
+    for watcher in (BlockCollector(), TaskCollector()):
+        watcher.start()
 lock = threading.Lock()
 lock.acquire()
 one, other = socket.socketpair()
