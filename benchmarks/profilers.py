@@ -18,7 +18,7 @@ from machine import ROOT, run
 
 VENV = ROOT / ".venv-peers"
 # austin 4's wheel asks for a C library (glibc 2.38) that many supported systems do not have.
-PEERS = ("pyinstrument", "py-spy", "austin-dist<4", "memray", "scalene", "yappi", "viztracer")
+PEERS = ("pyinstrument", "py-spy", "austin-dist<4", "memray", "scalene", "yappi", "viztracer", "ddtrace")
 
 # From (python, output file, workload with its arguments) to a command line.
 Wrap = Callable[[str, str, list[str]], list[str]]
@@ -113,6 +113,22 @@ def _memray(*options: str) -> Wrap:
     return lambda _py, out, work: [_bin("memray"), "run", "-q", "-f", *options, "-o", out, *work]
 
 
+def _ddtrace(py: str, out: str, work: list[str]) -> list[str]:
+    """Its profilers alone, written to files: there is no agent to send to."""
+    settings = {
+        "DD_TRACE_ENABLED": "false",
+        "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
+        "DD_REMOTE_CONFIGURATION_ENABLED": "false",
+        "DD_PROFILING_ENABLED": "true",
+        "DD_PROFILING_OUTPUT_PPROF": out,
+        "DD_PROFILING_HEAP_ENABLED": "true",
+        "DD_PROFILING_MEMORY_ENABLED": "true",
+        "DD_PROFILING_LOCK_ENABLED": "true",
+    }
+    pairs = [f"{name}={value}" for name, value in settings.items()]
+    return ["env", *pairs, _bin("ddtrace-run"), py, *work]
+
+
 # What looks at more than CPU time: whet's collectors one by one and together, and those who do as much.
 WHOLE = (
     *(profiler for profiler in PROFILERS if profiler.name in BARE),
@@ -130,6 +146,7 @@ WHOLE = (
         lambda py, out, work: [py, "-m", "scalene", "run", "-o", out, *work],
         "scalene",
     ),
+    Profiler("ddtrace, all its profilers", _ddtrace, "ddtrace-run"),
     Profiler("yappi", lambda py, out, work: [py, "-m", "yappi", "-o", out, *work], "yappi"),
     Profiler(
         "viztracer",
@@ -159,7 +176,7 @@ def present(profilers: Sequence[Profiler] = PROFILERS) -> list[Profiler]:
 
 @cache
 def _starts(program: Path) -> bool:
-    return program.exists() and run([str(program), "--version"]).status == 0
+    return program.exists() and any(run([str(program), asked]).status == 0 for asked in ("--version", "--help"))
 
 
 def clear(path: Path) -> None:

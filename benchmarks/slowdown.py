@@ -37,6 +37,9 @@ RATES = ("bare", "bare again", "whet, 100 Hz", "whet, 1 kHz")
 # Of a workload's full size: about 0.05 s of it.
 TURN_SCALE = 0.025
 WARM_UP_ROUNDS = 2
+# A process that needs this many times the bare one's turn plays only every so many rounds.
+SLOW = 8
+SLOW_ROUNDS = 10
 
 # From row to launches to rounds.
 Ratios = dict[str, list[list[float]]]
@@ -82,12 +85,18 @@ def launch(
     ratios: dict[str, list[float]] = {name: [] for name in names[1:]}
     with tempfile.TemporaryDirectory(prefix="whet-slowdown-") as folder, ExitStack() as stack:
         players = {row.name: stack.enter_context(player(row, workload, python, Path(folder))) for row in rows}
-        for number in range(WARM_UP_ROUNDS + rounds):
-            turns = {name: take_turn(players[name]) for name in order.sample(names, len(names))}
-            if number >= WARM_UP_ROUNDS:
-                for name, found in ratios.items():
-                    found.append(turns[name][0] / turns["bare"][0])
-    return ratios, {name: turns[name][1] - turns["bare"][1] for name in ratios}
+        slow: set[str] = set()
+        peaks: dict[str, float] = {}
+        for number in range(-WARM_UP_ROUNDS, rounds):
+            playing = [name for name in names if name not in slow or number % SLOW_ROUNDS == 0]
+            turns = {name: take_turn(players[name]) for name in order.sample(playing, len(playing))}
+            peaks.update((name, peak) for name, (_, peak) in turns.items())
+            found = {name: seconds / turns["bare"][0] for name, (seconds, _) in turns.items() if name != "bare"}
+            slow.update(name for name, ratio in found.items() if ratio > SLOW)
+            if number >= 0:
+                for name, ratio in found.items():
+                    ratios[name].append(ratio)
+    return ratios, {name: peaks[name] - peaks["bare"] for name in ratios}
 
 
 def centre(launches: list[list[float]]) -> float:

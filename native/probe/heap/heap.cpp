@@ -58,11 +58,13 @@ void heap_sampled(void *block, size_t size) {
         return;
     }
     if (thread.epoch != epoch) {
-        HeapHeld held;
-        if (!running)
-            return;
-        thread.epoch = heap_epoch.load(std::memory_order_relaxed);
-        thread.mean = running->book.mean();
+        {
+            HeapHeld held;
+            if (!running)
+                return;
+            thread.epoch = heap_epoch.load(std::memory_order_relaxed);
+            thread.mean = running->book.mean();
+        }
         draw_anew(thread);
         thread.countdown -= static_cast<int64_t>(size);
         if (thread.countdown > 0)

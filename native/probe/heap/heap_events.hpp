@@ -1,8 +1,8 @@
 // What every allocator hook does: count bytes down to the next sampling point, ask the filter.
 //
-// Hooks of allocators that pass requests on to others may nest: the outermost one counts. All
-// state of a hook is its thread's own, but for the filter; everything else is behind the slow
-// calls, which take the heap's mutex and never wait for the GIL.
+// Hooks of allocators that pass requests on to others may nest: the outermost one counts, unless it is
+// known which requests are passed on. All state of a hook is its thread's own, but for the filter;
+// everything else is behind the slow calls, which take the heap's mutex and never wait for the GIL.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@ namespace whet::probe {
 
 struct HeapThread {
     int64_t countdown = 0; // bytes to the next sampling point; 0 or less: see heap_sampled()
+    int64_t aside = 0;     // what it is when depth is 0 again; see heap_enter()
     int64_t mean = 0;      // that it was drawn with
     uint64_t random = 0;
     uint32_t epoch = 0;   // of heap_epoch, when it was drawn
@@ -22,6 +23,18 @@ struct HeapThread {
     bool holding = false; // the heap's mutex
     bool asked = false;   // the next hook shall answer by taking it back; see heap_hooks.cpp
 };
+
+// What the thread allocates is not counted, until as many calls of heap_leave().
+inline void heap_enter(HeapThread &thread) {
+    if (thread.depth++ == 0) {
+        thread.aside = thread.countdown;
+        thread.countdown = INT64_MAX;
+    }
+}
+inline void heap_leave(HeapThread &thread) {
+    if (--thread.depth == 0)
+        thread.countdown = thread.aside;
+}
 
 // Initial-exec and constant-initialised: reading it calls nothing.
 extern constinit thread_local HeapThread heap_thread __attribute__((tls_model("initial-exec")));
@@ -65,6 +78,21 @@ template <class Allocate> inline void *heap_allocate(size_t size, Allocate alloc
     return block;
 }
 
+// The short way for requests of 1 to `own_up_to` bytes, which the allocator below answers without asking one
+// that has a hook. True: it is counted, no sampling point is near, and all that is left is to allocate.
+// False: nothing has happened.
+inline bool heap_count_flat(size_t size, size_t own_up_to) {
+    HeapThread &thread = heap_thread;
+    int64_t left = thread.countdown - static_cast<int64_t>(size);
+    // 0 - 1 is larger than any size.
+    if (__builtin_expect(size - 1 >= own_up_to || left <= 0 ||
+                             thread.epoch != heap_epoch.load(std::memory_order_relaxed),
+                         0))
+        return false;
+    thread.countdown = left;
+    return true;
+}
+
 // The same where `before` may move into the new block. `freed` says whether a null result means
 // that it is gone rather than that it stays.
 template <class Allocate>
@@ -84,8 +112,8 @@ inline void *heap_reallocate(void *before, size_t size, bool freed, Allocate all
 // While one lives, what its thread allocates is not counted.
 class Uncounted {
   public:
-    Uncounted() { ++heap_thread.depth; }
-    ~Uncounted() { --heap_thread.depth; }
+    Uncounted() { heap_enter(heap_thread); }
+    ~Uncounted() { heap_leave(heap_thread); }
     Uncounted(const Uncounted &) = delete;
     Uncounted &operator=(const Uncounted &) = delete;
 };

@@ -20,25 +20,49 @@ constexpr size_t GENERATIONS = 8;
 PyMemAllocatorEx below[GENERATIONS][DOMAINS.size()];
 bool in_use[GENERATIONS][DOMAINS.size()];
 
+// Whether the allocator below passes exactly those requests on to the RAW domain that are larger than this,
+// or of no bytes; 0 if it does not, or may do so with any.
+size_t own_up_to[GENERATIONS][DOMAINS.size()];
+
 // The hooks ignore their context and are installed with that of the allocator below: threads that
 // read the domain's table while it changes get functions and a context that fit, whichever they see.
 template <size_t G, size_t D> struct Hook {
     static const PyMemAllocatorEx &next() { return below[G][D]; }
 
     static void *malloc(void *, size_t size) {
-        return heap_allocate(size, [=] { return next().malloc(next().ctx, size); });
+        if (heap_count_flat(size, own_up_to[G][D]))
+            return next().malloc(next().ctx, size);
+        return malloc_watched(size);
+    }
+    [[gnu::noinline]] static void *malloc_watched(size_t size) {
+        auto allocate = [=] { return next().malloc(next().ctx, size); };
+        return is_counted_below(size) ? allocate() : heap_allocate(size, allocate);
     }
     static void *calloc(void *, size_t count, size_t size) {
+        size_t bytes;
+        if (!__builtin_mul_overflow(count, size, &bytes) && heap_count_flat(bytes, own_up_to[G][D]))
+            return next().calloc(next().ctx, count, size);
+        return calloc_watched(count, size);
+    }
+    [[gnu::noinline]] static void *calloc_watched(size_t count, size_t size) {
+        auto allocate = [=] { return next().calloc(next().ctx, count, size); };
         // A product that overflows is refused below.
-        return heap_allocate(count * size, [=] { return next().calloc(next().ctx, count, size); });
+        return is_counted_below(count * size) ? allocate() : heap_allocate(count * size, allocate);
     }
     static void *realloc(void *, void *block, size_t size) {
         return heap_reallocate(block, size, false, [=] { return next().realloc(next().ctx, block, size); });
     }
     static void free(void *, void *block) {
+        if (__builtin_expect(heap_filter.may_hold(block), 0))
+            return free_watched(block);
+        next().free(next().ctx, block);
+    }
+    [[gnu::noinline]] static void free_watched(void *block) {
         heap_release(block);
         next().free(next().ctx, block);
     }
+
+    static bool is_counted_below(size_t size) { return own_up_to[G][D] && size - 1 >= own_up_to[G][D]; }
 
     static PyMemAllocatorEx table() { return {next().ctx, malloc, calloc, realloc, free}; }
 };
@@ -50,18 +74,22 @@ template <size_t... G> constexpr Tables make_tables(std::index_sequence<G...>) {
 }
 constexpr Tables TABLES = make_tables(std::make_index_sequence<GENERATIONS>());
 
-void *allocate_one(size_t domain) {
+constexpr size_t RAW = 0;
+// pymalloc's SMALL_REQUEST_THRESHOLD, the same in all versions.
+constexpr size_t SMALL_BYTES = 512;
+
+void *allocate(size_t domain, size_t size) {
     switch (DOMAINS[domain]) {
     case PYMEM_DOMAIN_RAW:
-        return PyMem_RawMalloc(1);
+        return PyMem_RawMalloc(size);
     case PYMEM_DOMAIN_MEM:
-        return PyMem_Malloc(1);
+        return PyMem_Malloc(size);
     default:
-        return PyObject_Malloc(1);
+        return PyObject_Malloc(size);
     }
 }
 
-void free_one(size_t domain, void *block) {
+void release(size_t domain, void *block) {
     switch (DOMAINS[domain]) {
     case PYMEM_DOMAIN_RAW:
         return PyMem_RawFree(block);
@@ -72,17 +100,26 @@ void free_one(size_t domain, void *block) {
     }
 }
 
-// Is there a hook of ours somewhere below the domain's entry? A request shows it.
-bool is_hooked(size_t domain) {
+// Does a request of this size come to a hook of ours? It shows when it is made.
+bool is_hooked(size_t domain, size_t size = 1) {
     HeapThread &thread = heap_thread;
-    int32_t depth = std::exchange(thread.depth, 0);
+    const HeapThread before = thread;
+    thread.depth = 0;
     thread.countdown = 0;
     thread.asked = true;
-    void *block = allocate_one(domain);
+    void *block = allocate(domain, size);
     bool answered = !std::exchange(thread.asked, false);
-    free_one(domain, block);
-    thread.depth = depth;
+    release(domain, block);
+    thread.depth = before.depth;
+    thread.countdown = before.countdown;
     return answered;
+}
+
+// For a domain without a hook, RAW having one: pymalloc answers small requests itself.
+size_t find_own_up_to(size_t domain) {
+    bool is_pymalloc = domain != RAW && !is_hooked(domain, 1) && !is_hooked(domain, SMALL_BYTES) &&
+                       is_hooked(domain, SMALL_BYTES + 1) && is_hooked(domain, 0);
+    return is_pymalloc ? SMALL_BYTES : 0;
 }
 
 bool equal(const PyMemAllocatorEx &a, const PyMemAllocatorEx &b) {
@@ -99,6 +136,7 @@ bool install(size_t domain) {
         if (in_use[g][domain] || (next.malloc && !equal(next, now)))
             continue;
         in_use[g][domain] = true;
+        own_up_to[g][domain] = find_own_up_to(domain);
         next = now;
         PyMemAllocatorEx ours = TABLES[g][domain]();
         PyMem_SetAllocator(DOMAINS[domain], &ours);

@@ -43,17 +43,17 @@ double resident_bytes() {
 } // namespace
 
 void heap_step_aside() {
-    ++heap_thread.depth;
+    heap_enter(heap_thread);
     heap_thread.holding = true;
 }
 
 void heap_step_back() {
     heap_thread.holding = false;
-    --heap_thread.depth;
+    heap_leave(heap_thread);
 }
 
 void heap_hold() {
-    ++heap_thread.depth;
+    heap_enter(heap_thread);
     heap_mutex->lock();
     heap_thread.holding = true;
 }
@@ -61,7 +61,7 @@ void heap_hold() {
 void heap_let_go() {
     heap_thread.holding = false;
     heap_mutex->unlock();
-    --heap_thread.depth;
+    heap_leave(heap_thread);
 }
 
 void heap_mutex_forget_after_fork() { heap_mutex = new std::mutex; }

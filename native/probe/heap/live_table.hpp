@@ -1,7 +1,7 @@
 // Sampled blocks that are alive, by address, and the filter that the free path asks first.
 //
-// The table belongs to the holder of the heap's mutex. The filter is read without it: a byte that
-// counts the table's blocks among all addresses that share it. A block is in the filter before its
+// The table belongs to the holder of the heap's mutex. The filter is read without it: numbers that
+// count the table's blocks among all addresses that share them. A block is in the filter before its
 // address is known to the program, so 0 means that the block was never sampled.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -22,35 +23,52 @@ struct Live {
 };
 static_assert(sizeof(Live) == 24);
 
+// Coarse and fine: nearly all frees are answered by the page's number, and the pages that a program
+// frees in at a time are few, so that these numbers stay in the nearest cache. Where a page does hold a
+// sampled block, its neighbours are told from it.
 class LiveFilter {
   public:
     bool may_hold(const void *block) const {
-        return counts_[place(reinterpret_cast<uintptr_t>(block))].load(std::memory_order_relaxed) != 0;
+        auto address = reinterpret_cast<uintptr_t>(block);
+        return __builtin_expect(pages_[page(address)].load(std::memory_order_relaxed) != 0, 0) &&
+               blocks_[place(address)].load(std::memory_order_relaxed) != 0;
     }
     void add(uintptr_t block) { change(block, 1); }
     void remove(uintptr_t block) { change(block, -1); }
     // Only where nobody else runs.
     void forget_all() {
-        for (auto &count : counts_)
-            count.store(0, std::memory_order_relaxed);
+        clear(pages_);
+        clear(blocks_);
     }
 
   private:
-    static constexpr unsigned BITS = 16;
-    static constexpr uint8_t STUCK = 255; // too many to count: stays a "maybe" for ever
+    template <class Number, unsigned BITS>
+    using Numbers = std::array<std::atomic<Number>, size_t{1} << BITS>;
 
+    static constexpr unsigned PAGE_BITS = 14, BLOCK_BITS = 16;
+
+    static size_t page(uintptr_t block) { return (block >> 12) & ((size_t{1} << PAGE_BITS) - 1); }
     // Neighbours in memory are neighbours here, and the same places of different MiB are not.
     static size_t place(uintptr_t block) {
-        return ((block >> 4) + (block >> 20) * 0x9E5) & ((size_t{1} << BITS) - 1);
+        return ((block >> 4) + (block >> 20) * 0x9E5) & ((size_t{1} << BLOCK_BITS) - 1);
     }
     void change(uintptr_t block, int by) {
-        auto &count = counts_[place(block)];
-        uint8_t now = count.load(std::memory_order_relaxed);
-        if (now != STUCK)
-            count.store(static_cast<uint8_t>(now + by), std::memory_order_relaxed);
+        change(pages_[page(block)], by);
+        change(blocks_[place(block)], by);
+    }
+    // A number that is full stays so: "maybe", for ever.
+    template <class Number> static void change(std::atomic<Number> &count, int by) {
+        Number now = count.load(std::memory_order_relaxed);
+        if (now != std::numeric_limits<Number>::max())
+            count.store(static_cast<Number>(now + by), std::memory_order_relaxed);
+    }
+    template <class All> static void clear(All &counts) {
+        for (auto &count : counts)
+            count.store(0, std::memory_order_relaxed);
     }
 
-    std::array<std::atomic<uint8_t>, size_t{1} << BITS> counts_{};
+    Numbers<uint16_t, PAGE_BITS> pages_{};
+    Numbers<uint8_t, BLOCK_BITS> blocks_{};
 };
 
 class LiveTable {
