@@ -76,6 +76,10 @@ def reallocs():
             free(small)
             free(None)
             free(malloc(0))
+            # pymalloc answers up to 512 bytes itself.
+            free(calloc(110, 4))
+            free(malloc(512))
+            free(calloc(1, 513))
             return realloc(malloc(3_200_000), 0), malloc(6_400_000)
 
         first, second = walk()
