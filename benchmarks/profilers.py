@@ -176,7 +176,9 @@ def present(profilers: Sequence[Profiler] = PROFILERS) -> list[Profiler]:
 
 @cache
 def _starts(program: Path) -> bool:
-    return program.exists() and any(run([str(program), asked]).status == 0 for asked in ("--version", "--help"))
+    return program.exists() and any(
+        run([str(program), asked]).status == 0 for asked in ("--version", "--help")
+    )
 
 
 def clear(path: Path) -> None:

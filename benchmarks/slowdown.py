@@ -1,6 +1,6 @@
 """How much slower a program runs while whet records it.
 
-    benchmarks/slowdown.py [--whole] [--quick] [--launches N] [--rounds N] [--workloads NAME,...]
+    benchmarks/slowdown.py [--whole] [--quick] [--launches N] [--rounds N] [--workloads NAME,...] [--only WORD]
 
 A whole run beside a whole run (overhead.py) cannot tell 1.00 from 1.03 on a machine whose speed itself
 changes by more within seconds. Here the same workload runs in several processes at a time that take turns
@@ -13,7 +13,7 @@ The processes that wait for their turn sleep; whet's own thread works on then, s
 samples falls outside the turns. overhead.py holds that too, in its table of CPU time.
 With --whole it is not the CPU sampler's rates that are compared, but all collectors, one by one and together,
 beside tools that look at as much.
-Writes results/slowdown.json (whole.json) and the table in README.md (not with --quick).
+Writes results/slowdown.json (whole.json) and the table in README.md (not with --quick or --only).
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def launch(
             playing = [name for name in names if name not in slow or number % SLOW_ROUNDS == 0]
             turns = {name: take_turn(players[name]) for name in order.sample(playing, len(playing))}
             peaks.update((name, peak) for name, (_, peak) in turns.items())
-            found = {name: seconds / turns["bare"][0] for name, (seconds, _) in turns.items() if name != "bare"}
+            found = {
+                name: seconds / turns["bare"][0] for name, (seconds, _) in turns.items() if name != "bare"
+            }
             slow.update(name for name, ratio in found.items() if ratio > SLOW)
             if number >= 0:
                 for name, ratio in found.items():
@@ -152,6 +154,7 @@ def main() -> None:
     parser.add_argument("--launches", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--workloads", default=",".join(WORKLOADS))
+    parser.add_argument("--only", default="", metavar="WORD", help="rows whose name begins with WORD")
     options = parser.parse_args()
     launches, rounds = (2, 10) if options.quick else (options.launches, options.rounds)
 
@@ -159,6 +162,7 @@ def main() -> None:
     python = prepare()
     order = random.Random(1)
     rows = rows_of(whole=options.whole)
+    rows = [row for row in rows if row.name.startswith(("bare", options.only))]
     names = [row.name for row in rows[1:]]
     found: dict[str, Ratios] = {one: {name: [] for name in names} for one in options.workloads.split(",")}
     peaks: dict[str, Peaks] = {workload: {name: [] for name in names} for workload in found}
@@ -173,7 +177,7 @@ def main() -> None:
     if options.whole:
         text += "\n\n" + memory_table(peaks)
     print(text)
-    if not options.quick:
+    if not options.quick and not options.only:
         name = "whole" if options.whole else "slowdown"
         save(name, {"machine": machine, "ratios": found, "peaks": peaks})
         note = f"{launches} launches of {rounds} rounds. "
