@@ -1,6 +1,7 @@
 """How much slower a program runs while whet records it.
 
-    benchmarks/slowdown.py [--whole] [--quick] [--launches N] [--rounds N] [--workloads NAME,...] [--only WORD]
+    benchmarks/slowdown.py [--whole] [--quick] [--launches N] [--rounds N] [--workloads NAME,...]
+        [--only WORD]
 
 A whole run beside a whole run (overhead.py) cannot tell 1.00 from 1.03 on a machine whose speed itself
 changes by more within seconds. Here the same workload runs in several processes at a time that take turns
