@@ -4,6 +4,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "codec/decode.hpp"
+#include "codec/difference.hpp"
+#include "module/errors.hpp"
 #include "probe/bench/bench_timer.hpp"
 #include "probe/common/labels.hpp"
 #include "probe/common/own_threads.hpp"
@@ -52,6 +55,22 @@ nb::object adapt(nb::callable change, nb::callable function) {
         nb::object changed = change(*args);
         return function(*nb::cast<nb::tuple>(changed), **kwargs);
     });
+}
+
+// What came between two snapshots of one recording, all uncompressed profile.proto.
+nb::bytes profile_difference(nb::bytes later, nb::bytes earlier) {
+    const auto decoded = [](const void *data, std::size_t size) {
+        whet::Decoder decoder;
+        decoder.feed(static_cast<const std::uint8_t *>(data), size);
+        return decoder.finish();
+    };
+    const void *data[] = {later.data(), earlier.data()};
+    const std::size_t sizes[] = {later.size(), earlier.size()};
+    const std::string text = whet::guarded([&] {
+        const whet::Profile now = decoded(data[0], sizes[0]);
+        return whet::encode(whet::difference(now, decoded(data[1], sizes[1])));
+    });
+    return nb::bytes(text.data(), text.size());
 }
 
 // (Python's identifier, the kernel's id, its system call, the scheduler's state) of each thread.
@@ -151,6 +170,8 @@ NB_MODULE(_probe, m) {
         },
         nb::arg("comments"), "All samples so far as profile.proto bytes.");
     m.def("sampler_statistics", &sampler_statistics, "Counters by name; times in ns.");
+    m.def("profile_difference", &profile_difference, nb::arg("later"), nb::arg("earlier"),
+          "What came between two snapshots of one recording; ValueError where they are of two.");
     m.def("gil_condition", &gil_condition, "Address of the GIL's condition variable, 0 if unknown.");
     m.def("thread_states", &thread_state_list, "(ident, native id, system call, state) of each thread.");
     m.def("gc_start", &gc_start, "Start recording collections; '' or the reason why not.");

@@ -43,6 +43,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "live":
+        from importlib import import_module
+
+        return import_module("whet.live")
     if name not in _HOMES:
         raise AttributeError(f"module 'whet' has no attribute {name!r}")
     from importlib import import_module

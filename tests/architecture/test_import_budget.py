@@ -28,6 +28,12 @@ def test_asking_for_the_version_loads_no_more_than_the_package() -> None:
     assert len(added) <= 6, sorted(added)
 
 
+def test_live_endpoints_load_little() -> None:
+    doors = "import whet.live.server, whet.live.asgi_door, whet.live.wsgi_door"
+    added = modules_added_by(f"{doors}, whet.live.endpoints, whet.live.metrics")
+    assert not added & {*HEAVY, "whet.model", "whet.formats", "http", "urllib.parse", "json"}
+
+
 def test_plain_reports_are_made_without_numpy() -> None:
     statement = "import whet.cli.prof, whet.driver.prof, whet.analyze.profile.digest, whet.render.profile.top"
     added = modules_added_by(f"{statement}, whet.formats.digest")

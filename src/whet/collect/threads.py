@@ -25,7 +25,8 @@ else:
 
 MAX_FRAMES = 10_000
 _VERSION = tuple(sys.version_info)  # a copy: mypy checks all branches
-_OWN_FILES = ("/whet/collect/ticker.py",)
+# Threads that begin here are not the program's.
+_OWN_FILES = ("/whet/collect/ticker.py", "/whet/live/server.py", "/whet/live/workers.py")
 _OWN_DIRECTORY = __file__[: -len("threads.py")]
 
 
@@ -57,7 +58,7 @@ class Stack:
 
 
 def take_stacks() -> list[Stack]:
-    """Return all threads, the calling one first, then all tasks that are not done."""
+    """Return all threads of the program, the calling one first, then all tasks that are not done."""
     current = sys._current_frames()
     threads = _threads(current)
     return threads + _tasks(current, threads)

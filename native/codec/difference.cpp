@@ -1,0 +1,27 @@
+// See difference.hpp.
+#include "codec/difference.hpp"
+
+#include "codec/merge.hpp"
+
+namespace whet {
+
+Profile difference(const Profile &later, Profile earlier) {
+    if (later.time_nanos != earlier.time_nanos || later.duration_nanos < earlier.duration_nanos)
+        throw FormatError{"the profiles are not of one recording"};
+    Samples &past = earlier.samples;
+    for (std::size_t i = 0; i < past.values.size(); ++i)
+        past.values[i] = static_cast<std::int64_t>(0 - static_cast<std::uint64_t>(past.values[i]));
+    earlier.comments.reset();
+    Merger both;
+    both.add(later);
+    if (!both.add(earlier))
+        throw FormatError{"the profiles have other value types"};
+    Profile sums = both.take();
+    sums.time_nanos = later.time_nanos + earlier.duration_nanos;
+    sums.duration_nanos = later.duration_nanos - earlier.duration_nanos;
+    Merger kept; // samples that became 0 are not taken again, nor are the places that only they name
+    kept.add(sums);
+    return kept.take();
+}
+
+} // namespace whet

@@ -1,0 +1,46 @@
+"""The page `/debug/vars`, as Go's expvar has it: a JSON object with `cmdline` and `memstats`.
+
+Of Go's memstats there are those that mean the same here; a number that is not known is not there.
+"""
+
+from whet.collect import windows
+from whet.collect.probe import load_probe
+from whet.errors import CollectError
+from whet.live import process, watch
+
+__all__ = ["variables"]
+
+
+def variables(command_line: list[str]) -> str:
+    """Return the object as text."""
+    import json
+
+    return json.dumps({"cmdline": command_line, "memstats": _memstats()}, indent=1) + "\n"
+
+
+def _memstats() -> dict[str, int]:
+    stats = {"Sys": process.memory_bytes()[0], **_heap()}
+    collections = watch.gc_statistics()
+    if collections:
+        stats["NumGC"] = int(collections["collections"])
+        stats["PauseTotalNs"] = int(collections["pause_ns"])
+    return stats
+
+
+def _heap() -> dict[str, int]:
+    try:
+        if not windows.is_on("heap"):
+            return {}
+    except CollectError:
+        return {}
+    heap = load_probe().heap_statistics()
+    in_use, live = int(heap["inuse_bytes"]), int(heap["inuse_objects"])
+    made = int(heap["alloc_objects"])
+    return {
+        "Alloc": in_use,
+        "TotalAlloc": int(heap["alloc_bytes"]),
+        "Mallocs": made,
+        "Frees": made - live,
+        "HeapAlloc": in_use,
+        "HeapObjects": live,
+    }

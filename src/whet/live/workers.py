@@ -1,0 +1,79 @@
+"""Threads that work on requests, so that no server's own thread waits for a profile.
+
+They come when there is work and go when there is none. No collector sees them, the program does
+not wait for them when it ends, and there are never more than a few: profiles of one kind are taken
+one at a time, so that there is always a thread left for short answers.
+"""
+
+import _thread
+from collections import deque
+
+from whet.collect.probe import load_probe
+from whet.errors import CollectError
+
+__all__ = ["forget", "submit"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+_MOST_THREADS = 16
+_MOST_WAITING = 1000
+
+_lock = _thread.allocate_lock()
+_jobs: "deque[Callable[[], None]]" = deque()
+_threads = 0
+
+
+def submit(job: "Callable[[], None]") -> bool:
+    """Have a thread call `job`, which must not raise; False if there is too much to do already."""
+    global _threads
+    with _lock:
+        if len(_jobs) >= _MOST_WAITING:
+            return False
+        _jobs.append(job)
+        if _threads >= _MOST_THREADS:
+            return True
+        _threads += 1
+    try:
+        _thread.start_new_thread(_work, ())
+    except RuntimeError:
+        with _lock:
+            _threads -= 1
+        return _threads > 0
+    return True
+
+
+def forget() -> None:
+    """Know in a forked child that no thread came along."""
+    global _lock, _threads
+    _lock = _thread.allocate_lock()
+    _jobs.clear()
+    _threads = 0
+
+
+def _work() -> None:
+    global _threads
+    probe = _probe()
+    if probe is not None:
+        probe.own_thread_begin()
+    try:
+        while True:
+            with _lock:
+                if not _jobs:
+                    _threads -= 1
+                    return
+                job = _jobs.popleft()
+            job()
+            del job  # what it holds must not wait for the next one
+    finally:
+        if probe is not None:
+            probe.own_thread_end()
+
+
+def _probe() -> "ModuleType | None":
+    try:
+        return load_probe()
+    except CollectError:
+        return None
