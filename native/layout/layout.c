@@ -25,6 +25,11 @@ uintptr_t whet_gil_condition(const void *interpreter) {
     return 0;
 }
 
+size_t whet_object_prefix(const void *type) {
+    (void)type;
+    return 0;
+}
+
 #else
 
 #include "internal/pycore_code.h"
@@ -32,6 +37,7 @@ uintptr_t whet_gil_condition(const void *interpreter) {
 #include "internal/pycore_frame.h"
 #include "internal/pycore_hamt.h"
 #include "internal/pycore_interp.h"
+#include "internal/pycore_object.h"
 #include "internal/pycore_runtime.h"
 #if PY_VERSION_HEX >= 0x030d0000
 #include "internal/pycore_tstate.h"
@@ -151,5 +157,7 @@ uintptr_t whet_gil_condition(const void *interpreter) {
     return (uintptr_t)&((const PyInterpreterState *)interpreter)->ceval.gil->cond;
 #endif
 }
+
+size_t whet_object_prefix(const void *type) { return _PyType_PreHeaderSize((PyTypeObject *)type); }
 
 #endif

@@ -65,6 +65,9 @@ const struct whet_layout *whet_layout_get(const char **reason);
    its mutex and the pair for forced switches follow it. 0 where it is not known. */
 uintptr_t whet_gil_condition(const void *interpreter);
 
+/* How many bytes before an object of the type (PyTypeObject *) its memory block begins. */
+size_t whet_object_prefix(const void *type);
+
 #ifdef __cplusplus
 }
 #endif

@@ -91,12 +91,18 @@ void define_heap(nb::module_ &m) {
         },
         nb::arg("mean_bytes"), nb::arg("budget_bytes"), nb::arg("native"),
         "Start; '' or the reason why not.");
-    m.def("heap_stop", &heap_stop, "Stop and take the hooks away.");
+    m.def(
+        "heap_stop", [](nb::object get_objects) { heap_stop(get_objects.ptr()); }, nb::arg("get_objects"),
+        "Stop and take the hooks away; gc.get_objects finds the types of what is in use.");
     m.def("heap_running", &heap_running);
     m.def("heap_forget_hooks", &heap_forget_hooks, "In a forked child: take the hooks away.");
     m.def(
-        "heap_profile", [](const std::vector<std::string> &c) { return as_bytes(heap_profile(c)); },
-        nb::arg("comments"), "Allocations and what is in use, as profile.proto bytes.");
+        "heap_profile",
+        [](const std::vector<std::string> &comments, nb::object get_objects) {
+            return as_bytes(heap_profile(comments, get_objects.ptr()));
+        },
+        nb::arg("comments"), nb::arg("get_objects"),
+        "Allocations and what is in use, as profile.proto bytes; gc.get_objects finds its types.");
     m.def(
         "heap_peak_profile", [](const std::vector<std::string> &c) { return as_bytes(heap_peak_profile(c)); },
         nb::arg("comments"), "What was in use at the peak, as profile.proto bytes.");

@@ -190,9 +190,11 @@ std::string heap_start(const HeapOptions &options) {
     return {};
 }
 
-void heap_stop() {
+void heap_stop(PyObject *get_objects) {
     if (!last || last->stopped_mono_ns)
         return;
+    // While frees are still noticed: a block that is listed is what it was.
+    last->keep_types(get_objects);
     last->stopped_mono_ns = clock_ns(CLOCK_MONOTONIC);
     {
         HeapHeld held;
@@ -226,9 +228,9 @@ void resolve_running() {
 
 } // namespace
 
-std::string heap_profile(const std::vector<std::string> &comments) {
+std::string heap_profile(const std::vector<std::string> &comments, PyObject *get_objects) {
     resolve_running();
-    return last ? last->write(comments) : std::string();
+    return last ? last->write(comments, get_objects) : std::string();
 }
 
 std::string heap_peak_profile(const std::vector<std::string> &comments) {
@@ -267,6 +269,7 @@ std::map<std::string, double> heap_statistics() {
         {"duration_ns", static_cast<double>(end - s.started_mono_ns)},
         {"sampling_ns", static_cast<double>(s.sampling_ns)},
         {"service_ns", static_cast<double>(s.service_ns.load())},
+        {"types_ns", static_cast<double>(s.types_ns)},
         {"hooks_ns", s.hook_ns * t.allocated.objects},
     };
 }

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+struct _object; // PyObject
+
 namespace whet::probe {
 
 struct HeapOptions {
@@ -22,15 +24,15 @@ struct HeapOptions {
 // Start. Needs the GIL. Returns an empty string, or the reason why not.
 std::string heap_start(const HeapOptions &options);
 // Stop and take the hooks away. Needs the GIL. Idempotent; what was collected stays readable until
-// the next start.
-void heap_stop();
+// the next start. `get_objects` is gc.get_objects, which finds the types of what is in use; or nullptr.
+void heap_stop(_object *get_objects = nullptr);
 bool heap_running();
 // In a forked child, with the GIL: take away hooks that the parent's recording left.
 void heap_forget_hooks();
 
 // As uncompressed profile.proto messages. Need the GIL.
 // alloc_objects, alloc_space, inuse_objects, inuse_space; `now` is the moment that it is of.
-std::string heap_profile(const std::vector<std::string> &comments);
+std::string heap_profile(const std::vector<std::string> &comments, _object *get_objects);
 // inuse_objects, inuse_space at the moment when most was in use.
 std::string heap_peak_profile(const std::vector<std::string> &comments);
 

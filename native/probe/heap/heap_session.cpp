@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
+#include <tuple>
 #include <unistd.h>
 
 #include "probe/common/clock.hpp"
@@ -22,6 +23,8 @@ constexpr size_t MAX_MOMENTS = 1024;
 // Below this mean there are so many samples that only each 16th is timed.
 constexpr int64_t TIMED_MEAN = 4096;
 constexpr uint64_t TIMED_EACH = 16;
+// How long the program may stand still while types are looked for.
+constexpr int64_t TYPES_LIMIT_NS = SECOND / 20, LAST_TYPES_LIMIT_NS = SECOND;
 constexpr size_t NO_NAMES_TO_SPARE = 4096; // locations that are not worth a compaction
 constexpr size_t MAX_NODES = 0;            // the StackTable only keeps names here
 
@@ -219,6 +222,37 @@ void HeapSession::forget_code(uintptr_t code) {
     book.stacks().forget_code(code);
 }
 
+// Until the types have been used the GIL must not be given up: blocks may become other objects.
+HeapTypes HeapSession::look_for_types(PyObject *get_objects, int64_t limit_ns) {
+    int64_t begin = clock_ns(CLOCK_MONOTONIC);
+    if (!get_objects)
+        return {};
+    PyObject *objects = nullptr;
+#if PY_VERSION_HEX < 0x030c0000
+    objects = PyObject_CallNoArgs(get_objects);
+    if (!objects || !PyList_CheckExact(objects)) {
+        PyErr_Clear();
+        Py_XDECREF(objects);
+        return {};
+    }
+#endif
+    std::vector<uintptr_t> blocks;
+    {
+        HeapHeld held;
+        blocks.reserve(book.live().size());
+        book.live().each([&](const Live &entry) { blocks.push_back(entry.block); });
+    }
+    HeapTypes types(objects, std::move(blocks), limit_ns);
+    Py_XDECREF(objects);
+    types_ns += clock_ns(CLOCK_MONOTONIC) - begin;
+    return types;
+}
+
+void HeapSession::keep_types(PyObject *get_objects) {
+    Uncounted uncounted;
+    kept_types_ = look_for_types(get_objects, LAST_TYPES_LIMIT_NS);
+}
+
 // ---- writing ----------------------------------------------------------------------------------
 
 // Writes rows of one profile, holding the mutex and the GIL.
@@ -237,13 +271,14 @@ class HeapSession::Writer {
         out.end_stack();
     }
     void value(double value) { out.value(static_cast<int64_t>(value + 0.5)); }
-    void end(const Cell &cell, int64_t age_s) {
+    void end(const Cell &cell, int64_t age_s, const std::string &type) {
         if (s_.thread_names_.knows(cell.thread))
             out.label("thread", s_.thread_names_.name(s_.thread_names_.id(cell.thread)));
         out.labels(cell.labels);
         out.label("bytes", static_cast<int64_t>(cell.size_class), "bytes");
         if (age_s)
             out.label("age", age_s, "seconds");
+        out.label("type", type);
         out.end();
     }
 
@@ -266,24 +301,24 @@ int64_t age_class(int64_t seconds) {
 }
 
 struct InUse {
-    uint32_t cell;
+    uint32_t cell, type;
     int64_t age_s;
     Amount amount;
+
+    auto key() const { return std::tuple(cell, age_s, type); }
 };
 
-// What is in use, by cell and age.
-std::vector<InUse> in_use(const HeapBook &book, int64_t now_s) {
+// What is in use, by cell, age and type.
+std::vector<InUse> in_use(const HeapBook &book, int64_t now_s, const HeapTypes &types) {
     std::vector<InUse> rows;
     book.live().each([&](const Live &entry) {
         int64_t age = age_class(std::max<int64_t>(now_s - entry.since / 16, 0));
-        rows.push_back({entry.cell, age, book.weigh(entry.size)});
+        rows.push_back({entry.cell, types.of(entry.block), age, book.weigh(entry.size)});
     });
-    std::sort(rows.begin(), rows.end(), [](const InUse &a, const InUse &b) {
-        return a.cell != b.cell ? a.cell < b.cell : a.age_s < b.age_s;
-    });
+    std::sort(rows.begin(), rows.end(), [](const InUse &a, const InUse &b) { return a.key() < b.key(); });
     size_t end = 0;
     for (const InUse &row : rows) {
-        if (end && rows[end - 1].cell == row.cell && rows[end - 1].age_s == row.age_s)
+        if (end && rows[end - 1].key() == row.key())
             rows[end - 1].amount.add(row.amount);
         else
             rows[end++] = row;
@@ -294,9 +329,11 @@ std::vector<InUse> in_use(const HeapBook &book, int64_t now_s) {
 
 } // namespace
 
-std::string HeapSession::write(const std::vector<std::string> &comments) {
+std::string HeapSession::write(const std::vector<std::string> &comments, PyObject *get_objects) {
     Uncounted uncounted;
-    auto written = [this] {
+    HeapTypes fresh = stopped_mono_ns ? HeapTypes() : look_for_types(get_objects, TYPES_LIMIT_NS);
+    const HeapTypes &types = stopped_mono_ns ? kept_types_ : fresh;
+    auto written = [&] {
         HeapHeld held;
         Writer w(*this);
         for (const char *type : {"alloc", "inuse"}) {
@@ -308,14 +345,14 @@ std::string HeapSession::write(const std::vector<std::string> &comments) {
             w.begin(cell);
             w.value(cell.allocated.objects), w.value(cell.allocated.bytes);
             w.value(0), w.value(0);
-            w.end(cell, 0);
+            w.end(cell, 0, {});
         }
-        for (const InUse &row : in_use(book, elapsed_ns() / SECOND)) {
+        for (const InUse &row : in_use(book, elapsed_ns() / SECOND, types)) {
             const Cell &cell = book.cells()[row.cell];
             w.begin(cell);
             w.value(0), w.value(0);
             w.value(row.amount.objects), w.value(row.amount.bytes);
-            w.end(cell, row.age_s);
+            w.end(cell, row.age_s, types.name(row.type));
         }
         return std::move(w.out);
     };
@@ -339,7 +376,7 @@ std::string HeapSession::write_peak(const std::vector<std::string> &comments) {
                 continue;
             w.begin(cell);
             w.value(peak.objects), w.value(peak.bytes);
-            w.end(cell, 0);
+            w.end(cell, 0, {});
         }
         return std::move(w.out);
     };

@@ -17,6 +17,7 @@
 #include "probe/heap/heap.hpp"
 #include "probe/heap/heap_book.hpp"
 #include "probe/heap/heap_events.hpp"
+#include "probe/heap/heap_types.hpp"
 
 namespace whet::probe {
 
@@ -59,14 +60,17 @@ class HeapSession final : public Collector {
     void after_fork_in_parent() override;
     void after_fork_in_child() override;
 
-    // With the GIL.
-    std::string write(const std::vector<std::string> &comments);
+    // With the GIL. `get_objects` may be nullptr: then no types are found.
+    // From now on write() knows the types that blocks have now.
+    void keep_types(_object *get_objects);
+    std::string write(const std::vector<std::string> &comments, _object *get_objects);
     std::string write_peak(const std::vector<std::string> &comments);
 
     const HeapOptions options;
     HeapBook book;            // under the mutex, like what follows
     uint32_t first_epoch = 0; // what threads drew before is of other recordings
     int64_t sampling_ns = 0;  // spent in sample()
+    int64_t types_ns = 0;     // spent in looking for types, under the GIL
     std::vector<HeapMoment> series;
 
     std::atomic<uint64_t> mended{0};
@@ -83,6 +87,7 @@ class HeapSession final : public Collector {
     void name_locations();
     void compact_names();
     void note_moment();
+    HeapTypes look_for_types(_object *get_objects, int64_t limit_ns);
     int64_t elapsed_ns() const;
 
     OwnStackWalker walker_;
@@ -95,6 +100,7 @@ class HeapSession final : public Collector {
     uint64_t resolved_until_ = 0;
     std::unique_ptr<StackTable> names_;
     ThreadNames thread_names_;
+    HeapTypes kept_types_;
     FlatMap thread_of_name_; // thread name -> the serial that stands for it
     // The service thread's own.
     uint64_t drains_ = 0;

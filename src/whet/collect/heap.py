@@ -5,6 +5,7 @@ profile.proto with Go's value types (alloc_objects, alloc_space, inuse_objects,
 inuse_space), one of the moment when most was in use, and a series of memory over time.
 """
 
+import gc
 import os
 
 from whet.collect.probe import load_probe
@@ -77,7 +78,7 @@ class HeapCollector:
     def stop(self) -> None:
         """End sampling and take the hooks away; again has no effect."""
         if self._mine and self._probe.heap_running():
-            self._probe.heap_stop()
+            self._probe.heap_stop(gc.get_objects)
 
     def statistics(self) -> dict[str, float]:
         """Return counters by name; names that end in _ns are nanoseconds."""
@@ -97,7 +98,7 @@ class HeapCollector:
     def comments(self) -> list[str]:
         """Return what a reader of the profile should know about how it was made."""
         s = self.statistics()
-        own_ns = s["sampling_ns"] + s["service_ns"] + s["hooks_ns"]
+        own_ns = s["sampling_ns"] + s["service_ns"] + s["hooks_ns"] + s["types_ns"]
         lines = [
             f"whet: heap_mean_bytes={s['mean_bytes']:.0f}",
             f"whet: heap_samples={s['samples']:.0f}",
@@ -114,7 +115,7 @@ class HeapCollector:
         """
         lines = [*comments, *self.comments()]
         return {
-            HEAP: packed(self._probe.heap_profile(lines)),
+            HEAP: packed(self._probe.heap_profile(lines, gc.get_objects)),
             HEAP_PEAK: packed(self._probe.heap_peak_profile(lines)),
         }
 
