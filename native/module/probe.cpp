@@ -58,7 +58,7 @@ nb::object adapt(nb::callable change, nb::callable function) {
 }
 
 // What came between two snapshots of one recording, all uncompressed profile.proto.
-nb::bytes profile_difference(nb::bytes later, nb::bytes earlier) {
+nb::bytes profile_difference(nb::bytes later, nb::bytes earlier, const std::vector<std::string> &amounts) {
     const auto decoded = [](const void *data, std::size_t size) {
         whet::Decoder decoder;
         decoder.feed(static_cast<const std::uint8_t *>(data), size);
@@ -68,7 +68,7 @@ nb::bytes profile_difference(nb::bytes later, nb::bytes earlier) {
     const std::size_t sizes[] = {later.size(), earlier.size()};
     const std::string text = whet::guarded([&] {
         const whet::Profile now = decoded(data[0], sizes[0]);
-        return whet::encode(whet::difference(now, decoded(data[1], sizes[1])));
+        return whet::encode(whet::difference(now, decoded(data[1], sizes[1]), amounts));
     });
     return nb::bytes(text.data(), text.size());
 }
@@ -177,6 +177,7 @@ NB_MODULE(_probe, m) {
         nb::arg("comments"), "All samples so far as profile.proto bytes.");
     m.def("sampler_statistics", &sampler_statistics, "Counters by name; times in ns.");
     m.def("profile_difference", &profile_difference, nb::arg("later"), nb::arg("earlier"),
+          nb::arg("amounts") = std::vector<std::string>(),
           "What came between two snapshots of one recording; ValueError where they are of two.");
     m.def("gil_condition", &gil_condition, "Address of the GIL's condition variable, 0 if unknown.");
     m.def("thread_states", &thread_state_list, "(ident, native id, system call, state) of each thread.");

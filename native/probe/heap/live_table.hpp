@@ -42,8 +42,7 @@ class LiveFilter {
     }
 
   private:
-    template <class Number, unsigned BITS>
-    using Numbers = std::array<std::atomic<Number>, size_t{1} << BITS>;
+    template <class Number, unsigned BITS> using Numbers = std::array<std::atomic<Number>, size_t{1} << BITS>;
 
     static constexpr unsigned PAGE_BITS = 14, BLOCK_BITS = 16;
 

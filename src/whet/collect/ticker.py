@@ -52,19 +52,28 @@ class Ticker:
             return  # no more threads allowed: the recording is then written at the end only
         self._running = True
 
-    def stop(self) -> None:
-        """End the thread and wait until it is gone; idempotent, harmless in the thread itself."""
+    def stop(self, *, within_s: float = -1.0) -> bool:
+        """End the thread and wait until it is gone; idempotent, harmless in the thread itself.
+
+        Args:
+            within_s: how long to wait for a tick that is going on, -1 is without limit.
+
+        Returns:
+            False if the tick is still going on; the thread then ends after it.
+        """
         if not self._running:
-            return
+            return True
         self._running = False
         self._stopping.release()
         if self._thread == _thread.get_native_id():
-            return
-        self._ended.acquire()
+            return True
+        if not self._ended.acquire(True, within_s):
+            return False
         path = f"/proc/self/task/{self._thread}"
         give_up = time.monotonic() + GONE_WITHIN_S
         while os.path.exists(path) and time.monotonic() < give_up:
             os.sched_yield()
+        return True
 
     def forget(self) -> None:
         """Know in a forked child that the thread did not come along."""

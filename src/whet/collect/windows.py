@@ -13,11 +13,22 @@ from whet.collect.settings import DEFAULT_MEAN_BYTES, DEFAULT_THRESHOLD_NS
 from whet.collect.snapshot import packed
 from whet.errors import CollectError
 
-__all__ = ["COLLECTORS", "difference", "is_on", "snapshot", "switch_off", "switch_on", "take"]
+__all__ = [
+    "COLLECTORS",
+    "difference",
+    "is_on",
+    "is_watched",
+    "kinds_of",
+    "snapshot",
+    "spent_ns",
+    "switch_off",
+    "switch_on",
+    "take",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from whet.collect.settings import Collector
 
@@ -34,6 +45,30 @@ COLLECTORS = {
     "heap": ("heap_running", "mean_bytes", DEFAULT_MEAN_BYTES),
     "block": ("blocking_running", "threshold_ns", DEFAULT_THRESHOLD_NS),
 }
+# Collector -> its statistics that are time it has taken from the program.
+_SPENT = {
+    "cpu": ("handler_ns", "service_ns"),
+    "heap": ("sampling_ns", "service_ns", "hooks_ns"),
+    "block": ("calls_ns", "recording_ns", "service_ns"),
+}
+# Collector -> how many `take` its difference right now.
+_watchers = dict.fromkeys(COLLECTORS, 0)
+
+
+def kinds_of(collector: str) -> "list[str]":
+    """Return the kinds of profiles that a collector gives."""
+    return [kind for kind, (its, _) in _KINDS.items() if its == collector]
+
+
+def is_watched(collector: str) -> bool:
+    """Whether somebody waits for a difference, which is lost when the collector is restarted."""
+    return _watchers[collector] > 0
+
+
+def spent_ns(collector: str) -> float:
+    """Return the CPU time that a collector has taken since it was started."""
+    statistics = _statistics(collector)
+    return sum(statistics[name] for name in _SPENT[collector])
 
 
 def is_on(collector: str) -> bool:
@@ -93,8 +128,12 @@ def take(
     if is_on(collector):
         if rate is not None and rate != _rate(collector):
             raise CollectError(f"the {collector} collector is on already, at the rate {_rate(collector)}")
-        before = snapshot(kind)
-        return difference(snapshot(kind), before) if wait(seconds) else None
+        _watchers[collector] += 1
+        try:
+            before = snapshot(kind)
+            return difference(snapshot(kind), before) if wait(seconds) else None
+        finally:
+            _watchers[collector] -= 1
     own = _make(collector, rate)
     own.start()
     try:
@@ -104,28 +143,37 @@ def take(
     return own.snapshots([])[file] if wanted else None
 
 
-def difference(later: bytes, earlier: bytes) -> bytes:
+def difference(later: bytes, earlier: bytes, *, amounts: "Sequence[str]" = ()) -> bytes:
     """Return what came between two snapshots of the same collector, all gzip-compressed.
+
+    Args:
+        later: the second snapshot.
+        earlier: the first one.
+        amounts: value types that stay what they are in `later`.
 
     Raises:
         CollectError: the collector was restarted in between.
     """
     texts = [zlib.decompress(data, 31) for data in (later, earlier)]
     try:
-        return packed(load_probe().profile_difference(*texts))
+        return packed(load_probe().profile_difference(*texts, list(amounts)))
     except ValueError:
         raise CollectError("the collector was restarted while the profile was taken") from None
 
 
 def _rate(collector: str) -> int:
+    _, name, default = COLLECTORS[collector]
+    return int(_statistics(collector)[name]) or default
+
+
+def _statistics(collector: str) -> dict[str, float]:
     probe = load_probe()
-    statistics = {
+    statistics: dict[str, float] = {
         "cpu": probe.sampler_statistics,
         "heap": probe.heap_statistics,
         "block": probe.blocking_statistics,
-    }
-    _, name, default = COLLECTORS[collector]
-    return int(statistics[collector]()[name]) or default
+    }[collector]()
+    return statistics
 
 
 def _make(collector: str, rate: int | None) -> "Collector":

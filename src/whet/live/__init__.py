@@ -2,20 +2,27 @@
 
     app = whet.live.asgi(app)                   # or wsgi(app): in front of an application
     whet.live.start("127.0.0.1:6060")           # on a thread of its own, in any program
+    whet.live.agent("http://pyroscope:4040")    # profiles of all windows, pushed
 
 What runs inside somebody's server: it uses collectors and below, and loads nothing heavy.
 Described in docs/live.md.
 """
 
-__all__ = ["asgi", "start", "wsgi"]
+__all__ = ["agent", "asgi", "start", "wsgi"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from whet.live.asgi_door import asgi
+    from whet.live.continuous.agent import agent
     from whet.live.server import start
     from whet.live.wsgi_door import wsgi
 
-_HOMES = {"asgi": "whet.live.asgi_door", "start": "whet.live.server", "wsgi": "whet.live.wsgi_door"}
+_HOMES = {
+    "agent": "whet.live.continuous.agent",
+    "asgi": "whet.live.asgi_door",
+    "start": "whet.live.server",
+    "wsgi": "whet.live.wsgi_door",
+}
 
 
 def __getattr__(name: str) -> object:

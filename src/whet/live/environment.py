@@ -1,7 +1,7 @@
 """`WHET_LIVE=127.0.0.1:6060 python app.py`: the endpoints in a program that does not know of them.
 
 The file `whet_live.pth` beside the package has `begin` called when an interpreter with this
-variable starts. Whatever goes wrong is one line on stderr; the program goes on.
+variable, or with WHET_AGENT, starts. Whatever goes wrong is one line on stderr; the program goes on.
 """
 
 import os
@@ -11,35 +11,48 @@ from whet.errors import UsageError, WhetError
 
 __all__ = ["begin"]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _OPTIONS = ("heap", "block")
 
 _begun = False
 
 
 def begin() -> None:
-    """Serve as WHET_LIVE wants: an address, then `heap` and `block`, separated by commas.
-
-    WHET_LIVE_TOKEN is the token. Commands of whet do not serve, the programs they run do.
-    """
+    """Do what WHET_LIVE and WHET_AGENT ask for, once; commands of whet do not, the programs they run do."""
     global _begun
-    text = os.environ.get("WHET_LIVE", "")
     # Some installations have .pth files read twice.
-    if _begun or not text or _is_whet(sys.orig_argv):
+    if _begun or _is_whet(sys.orig_argv):
         return
     _begun = True
+    if text := os.environ.get("WHET_LIVE"):
+        _attempt("WHET_LIVE", lambda: _serve(text))
+    if os.environ.get("WHET_AGENT"):
+        from whet.live.continuous.environment import start_agent
+
+        _attempt("WHET_AGENT", start_agent)
+
+
+def _attempt(variable: str, begin: "Callable[[], None]") -> None:
+    try:
+        begin()
+    except WhetError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        _say(f"{variable}: {error.message}{hint}; process {os.getpid()} goes on without")
+
+
+def _serve(text: str) -> None:
+    """Serve at an address; `heap` and `block` after commas, the token is WHET_LIVE_TOKEN."""
     from whet.live.server import start
 
     address, *options = text.split(",")
-    try:
-        for option in options:
-            if option not in _OPTIONS:
-                raise UsageError(f"{option!r} is no option", hint="heap, block")
-        token = os.environ.get("WHET_LIVE_TOKEN") or None
-        server = start(address, token=token, heap="heap" in options, block="block" in options)
-    except WhetError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        _say(f"WHET_LIVE: {error.message}{hint}; process {os.getpid()} goes on without")
-        return
+    for option in options:
+        if option not in _OPTIONS:
+            raise UsageError(f"{option!r} is no option", hint="heap, block")
+    token = os.environ.get("WHET_LIVE_TOKEN") or None
+    server = start(address, token=token, heap="heap" in options, block="block" in options)
     server.announce = _say_where
     _say_where(server.address)
 

@@ -1,0 +1,108 @@
+"""Windows of a collector that stays on: what each one saw, none of it lost between two of them.
+
+The collector may be somebody else's, a recording's for example; then its windows are taken, and it
+is left alone. Our own is started anew now and then, so that what a long-lived process has
+ever done does not have to be carried along; not while others look at it.
+"""
+
+from whet.collect import windows
+from whet.errors import CollectError
+
+__all__ = ["Rolling"]
+
+# How large a collector's profile may become, compressed, before it is started anew.
+RENEW_BYTES = 256 << 10
+# What stays what it is at the window's end, instead of what came in the window.
+AMOUNTS = ("inuse_objects", "inuse_space")
+
+
+class Rolling:
+    """Windows of one collector.
+
+    Args:
+        collector: `cpu`, `heap` or `block`.
+        rate: of a collector that we start, see `windows.switch_on`.
+    """
+
+    def __init__(self, collector: str, rate: int | None = None) -> None:
+        self.collector = collector
+        self.rate = rate
+        self._ours = False
+        self._spent_ns = 0.0
+        self._before: dict[str, bytes] | None = None
+        self._kinds = windows.kinds_of(collector)
+
+    def begin(self) -> None:
+        """Start the collector, or look at the one that runs; windows begin now.
+
+        Raises:
+            CollectError: it cannot be started.
+            UsageError: the rate is out of range.
+        """
+        self._ours = not windows.is_on(self.collector)
+        self._spent_ns = 0.0 if self._ours else windows.spent_ns(self.collector)
+        if self._ours:
+            windows.switch_on(self.collector, self.rate)
+            self._before = None
+        else:
+            self._before = self._snapshots()
+
+    def cut(self, rate: int | None = None) -> dict[str, bytes]:
+        """End a window and begin the next; return its profiles by kind, gzip-compressed.
+
+        A window in which somebody else stopped or restarted the collector has none.
+
+        Args:
+            rate: of the next window; None is as it was.
+
+        Raises:
+            CollectError: the next window's collector cannot be started.
+        """
+        if not windows.is_on(self.collector):
+            self.begin()
+            return {}
+        now = self._snapshots()
+        try:
+            found = self._since_before(now)
+        except CollectError:
+            found = {}
+        self._before = now
+        is_changed = rate is not None and rate != self.rate
+        if is_changed:
+            self.rate = rate
+        if self._ours and (is_changed or self._is_large(now)) and not windows.is_watched(self.collector):
+            windows.switch_off(self.collector)
+            self.begin()
+        return found
+
+    def end(self) -> dict[str, bytes]:
+        """Return the last window's profiles and stop the collector, if it is ours."""
+        if not windows.is_on(self.collector):
+            return {}
+        try:
+            found = self._since_before(self._snapshots())
+        except CollectError:
+            found = {}
+        if self._ours and not windows.is_watched(self.collector):
+            windows.switch_off(self.collector)
+        return found
+
+    def window_spent_ns(self) -> float:
+        """Return the CPU time that the collector has taken since this was asked last, or since it began."""
+        now_ns = windows.spent_ns(self.collector)
+        spent_ns, self._spent_ns = max(now_ns - self._spent_ns, 0.0), now_ns
+        return spent_ns
+
+    def _snapshots(self) -> dict[str, bytes]:
+        return {kind: windows.snapshot(kind) for kind in self._kinds}
+
+    def _since_before(self, now: dict[str, bytes]) -> dict[str, bytes]:
+        if self._before is None:
+            return now
+        return {
+            kind: windows.difference(data, self._before[kind], amounts=AMOUNTS) for kind, data in now.items()
+        }
+
+    def _is_large(self, now: dict[str, bytes]) -> bool:
+        # What the heap has in use is known only to a collector that saw it being allocated.
+        return self.collector != "heap" and sum(map(len, now.values())) > RENEW_BYTES

@@ -1,0 +1,48 @@
+"""A program that the agent profiles: agent.py PUSH SPOOL SECONDS WHAT [WINDOW]."""
+
+import itertools
+import os
+import signal
+import sys
+import time
+
+import whet.live
+
+PUSH, SPOOL, SECONDS, WHAT = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]
+WINDOW = float(sys.argv[5]) if len(sys.argv) > 5 else 1.0
+
+
+def burn(seconds):
+    # Allocates next to nothing.
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        all(itertools.repeat(True, 100_000))
+
+
+def main():
+    agent = whet.live.agent(
+        PUSH, service="shop", tags={"zone": "eu"}, window_s=WINDOW, spool=SPOOL, budget=1.0,
+        profiles=("cpu", "heap", "block"),
+    )  # fmt: skip
+    if WHAT == "kept":
+        kept = [bytearray(1_000_000) for _ in range(40)]
+        for _ in range(40):
+            bytearray(1_000_000)
+        burn(SECONDS)
+        print(len(kept), time.process_time())
+    elif WHAT == "fork":
+        if child := os.fork():
+            burn(SECONDS)
+            assert os.waitpid(child, 0)[1] == 0
+        else:
+            burn(SECONDS)
+            return
+    elif WHAT == "killed":
+        burn(SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+    begin = time.monotonic()
+    agent.close()
+    print(agent.statistics()["sent"], time.monotonic() - begin)
+
+
+main()

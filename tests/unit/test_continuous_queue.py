@@ -1,0 +1,295 @@
+"""The agent's queue on disk, its backends' requests, and the way from one to the other."""
+
+import base64
+import http.server
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from whet.errors import SourceError, UsageError
+from whet.live.continuous.backends import Directory, Parca, Pyroscope, backend_for, check_label
+from whet.live.continuous.batch import Batch
+from whet.live.continuous.budget import Budget
+from whet.live.continuous.sender import Delivery, RefusedError, Sender, UnreachableError
+from whet.live.continuous.spool import Spool
+
+
+def batch(number=0, size=100):
+    return Batch(
+        start_ns=10**18 + number,
+        end_ns=10**18 + number + 1,
+        labels={"service_name": "shop", "zone": "ø"},
+        profiles={"cpu": bytes([number % 256]) * size, "heap": b"heap"},
+    )
+
+
+class Backend:
+    """A server that answers what the test wants and remembers what it got."""
+
+    def __init__(self, statuses=(), headers=()):
+        self.statuses = list(statuses)
+        self.requests = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.requests.append((self.path, dict(self.headers), body))
+                status = outer.statuses.pop(0) if outer.statuses else 200
+                self.send_response(status)
+                for name, value in headers:
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(b"said so")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_batch_survives_encoding():
+    before = batch(7)
+    after = Batch.decode(before.encode())
+    assert vars(after) == vars(before)
+
+
+@pytest.mark.parametrize("cut", [0, 5, 13, 40, -1])
+def test_cut_batch_is_refused(cut):
+    with pytest.raises(ValueError, match=r"batch|line 1"):
+        Batch.decode(batch().encode()[:cut])
+
+
+def test_spool_gives_batches_in_the_order_of_their_windows(tmp_path):
+    spool = Spool(str(tmp_path))
+    for number in (3, 1, 2):
+        spool.put(batch(number))
+    spool.adopt()  # sorts, as after a restart
+    seen = []
+    while found := spool.first():
+        seen.append(found.start_ns - 10**18)
+        spool.done(found)
+    assert seen == [1, 2, 3]
+    spool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_spool_drops_the_oldest_and_counts_them(tmp_path):
+    spool = Spool(str(tmp_path), max_bytes=3 * len(batch().encode()) + 10)
+    for number in range(5):
+        spool.put(batch(number))
+    assert (len(spool), spool.dropped) == (3, 2)
+    assert spool.first().start_ns == 10**18 + 2
+    spool.close()
+
+
+def test_unreadable_file_is_counted_and_does_not_block_the_queue(tmp_path):
+    spool = Spool(str(tmp_path))
+    spool.put(batch(1))
+    spool.put(batch(2))
+    (first,) = tmp_path.glob(f"*/{batch(1).start_ns:020d}-*")
+    first.write_bytes(b"whet.batch/1\n{}")
+    assert spool.first().start_ns == 10**18 + 2
+    assert spool.unreadable == 1
+    spool.close()
+
+
+def test_queue_of_a_killed_process_is_adopted_and_that_of_a_living_one_is_not(tmp_path):
+    code = (
+        "import os, sys\n"
+        "from whet.live.continuous.batch import Batch\n"
+        "from whet.live.continuous.spool import Spool\n"
+        "spool = Spool(sys.argv[1])\n"
+        "spool.put(Batch(start_ns=1, end_ns=2, labels={}, profiles={'cpu': b'kept'}))\n"
+        "print('queued', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "queued\n"
+        mine = Spool(str(tmp_path))
+        assert (len(mine), mine.adopted) == (0, 0)
+        process.kill()
+        process.wait()
+        mine.adopt()
+        assert (len(mine), mine.adopted) == (1, 1)
+        assert mine.first().profiles == {"cpu": b"kept"}
+        mine.close()
+
+
+def test_spool_that_cannot_be_made_is_an_error_with_a_hint(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SourceError, match="cannot queue profiles there") as caught:
+        Spool(str(tmp_path / "file"))
+    assert "WHET_AGENT_SPOOL" in caught.value.hint
+
+
+def test_request_to_pyroscope():
+    body = json.loads(Pyroscope().body(batch()))
+    names = [{p["name"]: p["value"] for p in series["labels"]} for series in body["series"]]
+    assert names == [
+        {"__name__": "process_cpu", "service_name": "shop", "zone": "ø"},
+        {"__name__": "memory", "service_name": "shop", "zone": "ø"},
+    ]
+    (sample,) = body["series"][1]["samples"]
+    assert base64.b64decode(sample["rawProfile"]) == b"heap"
+    assert len({series["samples"][0]["ID"] for series in body["series"]}) == 2
+
+
+def test_identity_of_a_batch_is_the_same_at_every_attempt():
+    one = batch()
+    assert Pyroscope().body(one) == Pyroscope().body(Batch.decode(one.encode()))
+
+
+def test_request_to_parca():
+    body = json.loads(Parca().body(batch()))
+    assert [s["labels"]["labels"][0] for s in body["series"]] == [
+        {"name": "__name__", "value": "process_cpu"},
+        {"name": "__name__", "value": "memory"},
+    ]
+    assert base64.b64decode(body["series"][1]["samples"][0]["rawProfile"]) == b"heap"
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "rest"),
+    [
+        ("http://a:4040", Pyroscope, "http://a:4040"),
+        ("pyroscope+https://a/prefix", Pyroscope, "https://a/prefix"),
+        ("parca+http://a:7070", Parca, "http://a:7070"),
+        ("/var/profiles", Directory, "/var/profiles"),
+        ("file:///var/profiles", Directory, "file:///var/profiles"),
+    ],
+)
+def test_addresses(address, kind, rest):
+    backend, left = backend_for(address)
+    assert (type(backend), left) == (kind, rest)
+
+
+@pytest.mark.parametrize("address", ["ftp://a", "loki+http://a", "http://", "parca+ws://a"])
+def test_addresses_that_are_none(address):
+    with pytest.raises(UsageError, match="no place that profiles can be pushed to"):
+        backend_for(address)
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a-b", "__name__", "é"])
+def test_tags_that_backends_would_refuse(name):
+    with pytest.raises(UsageError, match="cannot name a tag"):
+        check_label(name)
+
+
+def deliver_to(backend, address=None, headers=()):
+    server, address = backend_for(address or backend.address)
+    return Delivery(server, address, dict(headers))
+
+
+def test_delivery_sends_headers_prefix_and_password():
+    with Backend() as backend:
+        address = backend.address.replace("http://", "http://me:s%20t@") + "/prefix/"
+        deliver_to(backend, address, {"X-Scope-OrgID": "team"}).deliver(batch())
+        ((path, headers, _),) = backend.requests
+    assert path == "/prefix/push.v1.PusherService/Push"
+    assert headers["X-Scope-OrgID"] == "team"
+    assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"me:s t"
+
+
+def test_outage_loses_and_doubles_nothing(tmp_path):
+    with Backend(statuses=[500, 503, 429, 200, 502]) as backend:
+        spool = Spool(str(tmp_path))
+        sender = Sender(spool, deliver_to(backend))
+        for number in range(4):
+            spool.put(batch(number))
+        attempts = 0
+        while len(spool):
+            sender.send()
+            attempts += 1
+        assert attempts == 4 + 4
+        taken = [json.loads(body)["series"][0]["samples"][0]["ID"] for _, _, body in backend.requests]
+    refused = {taken[0], taken[1], taken[2], taken[4]}
+    assert len(taken) == 8
+    assert len(set(taken)) == 4
+    assert refused <= set(taken)
+    assert (sender.sent, sender.refused, spool.dropped) == (4, 0, 0)
+    spool.close()
+
+
+def test_what_is_refused_for_good_does_not_block_the_queue(tmp_path):
+    with Backend(statuses=[422]) as backend:
+        spool = Spool(str(tmp_path))
+        sender = Sender(spool, deliver_to(backend))
+        spool.put(batch(1))
+        spool.put(batch(2))
+        assert sender.send()
+        assert sender.trouble == "422 Unprocessable Entity: said so"
+        assert not sender.send()
+    assert (sender.sent, sender.refused, len(spool)) == (1, 1, 0)
+    spool.close()
+
+
+def test_next_attempt_waits_as_long_as_the_backend_asks(tmp_path):
+    with Backend(statuses=[429], headers=[("Retry-After", "60")]) as backend:
+        spool = Spool(str(tmp_path))
+        sender = Sender(spool, deliver_to(backend))
+        spool.put(batch())
+        assert not sender.send()
+        assert 55 < sender.due_in_s() <= 60
+    spool.close()
+
+
+def test_backend_that_is_not_there_is_unreachable():
+    with Backend() as backend:
+        address = backend.address
+    with pytest.raises(UnreachableError, match="refused"):
+        deliver_to(None, address).deliver(batch())
+
+
+def test_redirect_is_refused_with_its_status():
+    with Backend(statuses=[404]) as backend, pytest.raises(RefusedError, match="404 Not Found"):
+        deliver_to(backend).deliver(batch())
+
+
+def test_directory_rotates_and_writing_again_changes_nothing(tmp_path):
+    kept = Directory(str(tmp_path / "new"), max_bytes=250)
+    for second in range(4):
+        one = batch(second * 10**9)
+        kept.keep(one)
+        kept.keep(one)
+    files = sorted((tmp_path / "new").iterdir())
+    assert [(path.name[13:15], path.name[26:]) for path in files] == [
+        ("41", "heap.pb.gz"),
+        ("42", "cpu.pb.gz"),
+        ("42", "heap.pb.gz"),
+        ("43", "cpu.pb.gz"),
+        ("43", "heap.pb.gz"),
+    ]
+
+
+def test_rate_falls_while_the_agent_costs_too_much_and_comes_back():
+    budget = Budget(rate_hz=100, share=0.01)
+    for _ in range(3):
+        budget.account(spent_ns=0.05e9, program_ns=1e9, wall_ns=1e9)
+    assert budget.rate_hz == 12.5
+    budget.account(spent_ns=0.05e9, program_ns=1e9, wall_ns=1e9)
+    assert budget.rate_hz == 10
+    budget.account(spent_ns=0.008e9, program_ns=1e9, wall_ns=1e9)
+    assert budget.rate_hz == 10
+    for _ in range(5):
+        budget.account(spent_ns=0.001e9, program_ns=1e9, wall_ns=1e9)
+    assert budget.rate_hz == 100
+
+
+def test_idle_process_keeps_its_rate():
+    budget = Budget(rate_hz=100, share=0.01)
+    budget.account(spent_ns=0.0005e9, program_ns=0.0001e9, wall_ns=1e9)
+    assert budget.rate_hz == 100
