@@ -144,6 +144,11 @@ class Progress:
         self._begin_s = time.monotonic()
         self._shown = False
 
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is ever shown."""
+        return self._on
+
     def say(self, text: str) -> None:
         if self._on and time.monotonic() - self._begin_s >= PROGRESS_AFTER_S:
             self._streams.err.write(f"\r\x1b[K{text}".encode())

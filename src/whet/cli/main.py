@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prof": ("whet.cli.prof", "analyze profiles (every report of `go tool pprof`)"),
     "bench": ("whet.cli.bench", "run benchmarks and print results that can be believed"),
     "gc": ("whet.cli.gc", "measure what settings of the garbage collector gain and cost"),
+    "load": ("whet.cli.load", "load an HTTP server and tell how long answers take (all that `hey` does)"),
     "lock": ("whet.cli.lock", "run one measurement at a time on this machine"),
     "stat": ("whet.cli.stat", "compare benchmark results (all that `benchstat` does)"),
 }

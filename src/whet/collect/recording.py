@@ -19,6 +19,7 @@ __all__ = [
     "GC",
     "HEAP",
     "HEAP_PEAK",
+    "LOAD",
     "META",
     "MUTEX",
     "NOT_FOLLOWED",
@@ -61,6 +62,8 @@ TASKS = "tasks.pb.gz"
 SLOW = "slow.pb.gz"
 THREADS = "threads.pb.gz"
 GC = "gc.txt"
+# What clients saw while a server was recorded.
+LOAD = "load.json"
 REPORT = "report.html"
 # Profiles that a recording may have.
 PROFILES = (CPU, WALL, HEAP, HEAP_PEAK, BLOCK, MUTEX, TASKS, SLOW, THREADS)
@@ -72,7 +75,7 @@ NOT_FOLLOWED = ".not-followed"
 SESSION = ".session.json"
 REQUEST = ".checkpoint"
 
-_OWN_FILES = (META, *PROFILES, GC, REPORT, SESSION, REQUEST)
+_OWN_FILES = (META, *PROFILES, GC, LOAD, REPORT, SESSION, REQUEST)
 _SCHEMA_WITHIN_BYTES = 200
 
 
@@ -170,7 +173,7 @@ def metadata(
 def file_sizes(directory: str) -> "dict[str, int]":
     """Return the sizes in bytes of the files that the recording has."""
     sizes = {}
-    for name in (*PROFILES, GC, REPORT):
+    for name in (*PROFILES, GC, LOAD, REPORT):
         path = os.path.join(directory, name)
         if os.path.exists(path):
             sizes[name] = os.path.getsize(path)

@@ -1,0 +1,191 @@
+"""All workers of one target in one event loop: a load's phases run on them, one after the other.
+
+A phase is a schedule and a `Ledger` that takes what comes. Connections stay from phase to phase.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+
+from whet.analyze.load.doubts import Effort
+from whet.analyze.load.histogram import Histogram
+from whet.driver.load.dial import Dialer, DialError
+from whet.driver.load.http2 import Http2Worker, SessionPool, require_h2
+from whet.driver.load.ledger import Ledger
+from whet.driver.load.options import LoadOptions
+from whet.driver.load.schedule import AsFast, Limit, Open, Paced, Schedule
+from whet.driver.load.ticker import Ticker
+from whet.driver.load.worker import HttpWorker, Route
+from whet.errors import SourceError
+
+__all__ = ["Crew"]
+
+_clock = time.perf_counter_ns
+_SWEEP_NS = 20_000_000
+
+
+class Crew:
+    """The workers of one target.
+
+    Attributes:
+        dns_ns: how long the server's name took to resolve.
+    """
+
+    def __init__(self, options: LoadOptions) -> None:
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        target = options.target
+        self._route = Route(target, follows=options.follows, timeout_ns=int(options.timeout_s * 1e9))
+        self._pool: SessionPool | None = None
+        self._workers: list[HttpWorker] | list[Http2Worker]
+        if options.http2:
+            require_h2()
+            self._dialer = Dialer(target.origin, target.proxy, "h2")
+            pool = self._pool = SessionPool(self._route, self._dialer)
+            self._workers = [Http2Worker(self._route, self._spawn, pool) for _ in range(options.connections)]
+        else:
+            self._dialer = self._route.dialer(target.origin)
+            self._workers = [HttpWorker(self._route, self._spawn) for _ in range(options.connections)]
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self.schedule: Schedule | None = None
+
+    @property
+    def dns_ns(self) -> int:
+        """How long the server's name took to resolve."""
+        return self._dialer.dns_ns
+
+    async def open(self, ledger: Ledger) -> None:
+        """Make the first connection, so that a wrong address is known before the load begins.
+
+        Raises:
+            SourceError: it cannot be made.
+        """
+        first = self._workers[0]
+        first.book = ledger
+        try:
+            async with asyncio.timeout(self._options.timeout_s or None):
+                await first.connect()
+        except DialError as error:
+            hint = "is the server running?" if "refused" in str(error) else None
+            raise SourceError(f"{self._options.target.url}: {error}", hint=hint) from None
+        except TimeoutError:
+            text = f"{self._options.target.url}: no connection within {self._options.timeout_s:g} s"
+            raise SourceError(text) from None
+
+    async def run(
+        self, limit: Limit, ledger: Ledger, progress: Callable[[int], None] = lambda _ns: None
+    ) -> Effort:
+        """Run a phase to its end; return what it took.
+
+        Args:
+            limit: when nothing more starts; its `end_ns` counts from 0 here.
+            ledger: takes what comes.
+            progress: called now and then with the ns since the beginning.
+        """
+        self._done = self._loop.create_future()
+        schedule = self.schedule = self._make_schedule(limit, ledger)
+        for worker in self._workers:
+            worker.book, worker.schedule = ledger, schedule
+        cpu_ns, begin_ns = time.thread_time_ns(), _clock()
+        limit.end_ns += begin_ns
+        lags = Histogram()
+        sweep = self._sweeping(ledger, lags, begin_ns, progress)
+        sweeper = Ticker(self._loop, sweep, begin_ns + _SWEEP_NS, _SWEEP_NS)
+        self._loop.set_exception_handler(self._on_exception)
+        ticker = None
+        try:
+            schedule.begin(list(self._workers), begin_ns)
+            if schedule.interval_ns:
+                ticker = Ticker(
+                    self._loop, schedule.tick, begin_ns + schedule.interval_ns, schedule.interval_ns
+                )
+            await self._done
+        finally:
+            sweeper.close()
+            if ticker:
+                ticker.close()
+        end_ns = _clock()
+        ledger.flush()
+        if ledger.problem:
+            raise ledger.problem
+        ledger.totals.started += schedule.started
+        ledger.totals.waited += schedule.waited
+        return Effort(
+            wall_ns=end_ns - begin_ns,
+            cpu_ns=time.thread_time_ns() - cpu_ns,
+            lag_ns=lags.quantile_ns(0.99),
+            due=schedule.due(end_ns),
+        )
+
+    def stop(self) -> None:
+        """End the phase now; what is under way is given up and counts as nothing."""
+        for worker in self._workers:
+            worker.close()
+        self._finish()
+
+    def close(self) -> None:
+        """End all connections."""
+        for worker in self._workers:
+            worker.close()
+        if self._pool:
+            self._pool.close()
+
+    def _finish(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+    def _make_schedule(self, limit: Limit, ledger: Ledger) -> Schedule:
+        options = self._options
+        if options.rate_hz:
+            return Open(limit, _clock, self._finish, options.rate_hz, ledger.late)
+        if options.worker_rate_hz:
+            return Paced(limit, _clock, self._finish, options.worker_rate_hz)
+        return AsFast(limit, _clock, self._finish)
+
+    def _sweeping(
+        self, ledger: Ledger, lags: Histogram, begin_ns: int, progress: Callable[[int], None]
+    ) -> Callable[[], None]:
+        """Return what gives up requests that take too long, and looks how late the loop is."""
+        expires = self._route.timeout_ns > 0
+        expected_ns = begin_ns + _SWEEP_NS
+
+        def sweep() -> None:
+            nonlocal expected_ns
+            now_ns = _clock()
+            lags.add(np.array([max(0, now_ns - expected_ns)], np.int64))
+            expected_ns = now_ns + _SWEEP_NS
+            if expires:
+                for worker in self._workers:
+                    worker.expire(now_ns)
+            if ledger.problem:
+                self._fail(ledger.problem)
+            progress(now_ns - begin_ns)
+
+        return sweep
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._done.done():
+            self._done.set_exception(error)
+
+    def _on_exception(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # Connections that break are counted where they are used; anything else is a mistake of ours.
+        error = context.get("exception")
+        if error is not None and not isinstance(error, OSError):
+            self._fail(error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._fail(error)

@@ -1,0 +1,78 @@
+"""Where a load is written down while it runs: in blocks of some thousand rows, so that counting costs little.
+
+The hot path only makes a list longer; sums and histograms are made of whole blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from whet.analyze.load.totals import Column, Totals, as_block
+from whet.driver.load.dial import Dialed
+
+__all__ = ["Ledger", "Sink"]
+
+_BLOCK_ROWS = 4096
+Sink = Callable[[npt.NDArray[np.int64]], None]
+
+
+class Ledger:
+    """Takes what workers have to say.
+
+    Attributes:
+        totals: of all blocks so far.
+        rows: values of `Column`, row after row, that are in no block yet.
+        problem: what the sink has raised; it gets nothing more.
+    """
+
+    def __init__(self, totals: Totals, sink: Sink | None = None) -> None:
+        """Args: sink is given every block, too."""
+        self.totals = totals
+        self.rows: list[int] = []
+        self.problem: Exception | None = None
+        self._sink = sink
+        self._late: list[int] = []
+
+    def answered(self) -> None:
+        """Take that `rows` has become longer."""
+        if len(self.rows) >= _BLOCK_ROWS * len(Column):
+            self.flush()
+
+    def flush(self) -> None:
+        """Sum up what is still waiting."""
+        if self._late:
+            self.totals.late.add(np.array(self._late, np.int64))
+            self._late.clear()
+        if self.rows:
+            block = as_block(self.rows)
+            self.rows.clear()
+            self.totals.add(block)
+            if self._sink and not self.problem:
+                try:
+                    self._sink(block)
+                except Exception as error:  # noqa: BLE001 (an event loop would only log it; the crew raises it)
+                    self.problem = error
+
+    def failed(self, reason: str) -> None:
+        """Count a request without an answer."""
+        self.totals.fail(reason)
+
+    def dialed(self, dialed: Dialed) -> None:
+        """Count a connection that was made."""
+        self.totals.connections += 1
+        self.totals.dial.add(np.array([dialed.dial_ns], np.int64))
+        if dialed.tls_ns:
+            self.totals.tls.add(np.array([dialed.tls_ns], np.int64))
+
+    def retried(self) -> None:
+        """Count a request that was sent again."""
+        self.totals.retries += 1
+
+    def late(self, late_ns: int) -> None:
+        """Count a start for which a worker was free, and how late it was."""
+        self._late.append(late_ns)
+        if len(self._late) >= _BLOCK_ROWS:
+            self.flush()

@@ -1,0 +1,178 @@
+"""`whet load` against servers that fail in every way: each failure is counted by its kind, nothing hangs."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+
+import pytest
+
+from process.load.servers import OK, answering, load, raw_server, read_request
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def closing(*pieces):
+    """Answer one request with these bytes, then close."""
+
+    def behave(connection, _number):
+        read_request(connection)
+        for piece in pieces:
+            connection.sendall(piece)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return behave
+
+
+def resetting(connection, _number):
+    read_request(connection)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def endless_head(connection, _number):
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"X-More: " + b"y" * 1000 + b"\r\n")
+
+
+def endless_body(connection, _number):
+    read_request(connection)
+    connection.sendall(CHUNKED)
+    while True:
+        connection.sendall(b"3e8\r\n" + b"y" * 1000 + b"\r\n")
+
+
+def dripping(connection, _number):
+    read_request(connection)
+    for byte in OK * 1000:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+def silent(connection, _number):
+    while connection.recv(1000):
+        pass
+
+
+# name: (behaviour, the error's text)
+BROKEN = {
+    "closes at once": (closing(), "the server closed the connection before it answered"),
+    "closes in the head": (closing(b"HTTP/1.1 200"), "the server closed the connection in the middle"),
+    "closes in the body": (closing(OK[:-2]), "the server closed the connection in the middle"),
+    "closes in a chunk": (closing(CHUNKED, b"5\r\nhe"), "the server closed the connection in the middle"),
+    "resets": (resetting, "connection reset by peer"),
+    "garbage": (closing(b"SSH-2.0-OpenSSH\r\n"), "malformed answer: 'SSH-2.0-OpenSSH"),
+    "body too long": (answering(OK + b"more"), "malformed answer: bytes after its end"),
+    "endless head": (endless_head, "malformed answer: a head of more than"),
+    "endless body": (endless_body, "no answer within 0.5 s"),
+    "drips": (dripping, "no answer within 0.5 s"),
+    "silent": (silent, "no answer within 0.5 s"),
+    "two lengths": (answering(OK.replace(b"\r\n\r\n", b"\r\nContent-Length: 6\r\n\r\n")), "content length"),
+    "bad chunk": (answering(CHUNKED + b"zz\r\n"), "is no chunk's size"),
+}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_answer_is_counted_by_its_kind(name, loop):
+    behave, text = BROKEN[name]
+    with raw_server(behave) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        status, out, err = load("-n", 6, "-c", 2, "-t", 0.5, "--loop", loop, url)
+    errors = out.partition("Error distribution:")[2]
+    assert text in errors
+    assert sum(int(line.strip()[1:].partition("]")[0]) for line in errors.strip().splitlines()) == 6
+    assert status == 1
+    assert "all 6 requests failed" in err
+
+
+def test_some_failures_are_shown_and_are_no_failure_of_the_load():
+    def behave(connection, number):
+        (answering(OK) if number % 2 else closing(OK[:-1]))(connection, number)
+
+    with raw_server(behave) as server:
+        status, out, _ = load("-n", 40, "-c", 4, f"http://127.0.0.1:{server.port}/")
+    assert status == 0
+    assert "Error distribution:" in out
+    assert "[200]" in out
+
+
+def test_answer_that_ends_with_its_connection_is_whole():
+    with raw_server(closing(b"HTTP/1.1 200 OK\r\n\r\nhello")) as server:
+        status, out, _ = load("-n", 10, "-c", 2, f"http://127.0.0.1:{server.port}/")
+    assert status == 0
+    assert "[200]\t10 responses" in out
+    assert "Total data:\t50 bytes" in out
+
+
+def test_connection_that_was_idle_too_long_is_made_again_and_the_request_repeated():
+    def behave(connection, _number):
+        read_request(connection)
+        connection.sendall(OK)
+        read_request(connection)  # and the second is not answered
+
+    with raw_server(behave) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        status, out, _ = load("-n", 10, "-c", 1, url)
+        assert status == 0
+        assert "[200]\t10 responses" in out
+        assert "9 requests sent again" in out
+        status, out, _ = load("-n", 10, "-c", 1, "-m", "POST", url)
+    # A request that may have had an effect is not repeated.
+    assert "[200]\t5 responses" in out
+    assert "[5]\tthe server closed the connection before it answered" in out
+
+
+def test_answers_in_many_pieces_are_whole():
+    with raw_server(answering(*(bytes([byte]) for byte in OK))) as server:
+        status, out, _ = load("-n", 50, "-c", 2, f"http://127.0.0.1:{server.port}/")
+    assert status == 0
+    assert "[200]\t50 responses" in out
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("http://127.0.0.1:1/", "connection refused"),
+        ("http://no-such-host.invalid/", "the name no-such-host.invalid cannot be resolved"),
+    ],
+)
+def test_server_that_is_not_there_is_one_line_and_status_2(url, text):
+    status, out, err = load(url)
+    assert (status, out) == (2, "")
+    assert text in err.splitlines()[0]
+
+
+def test_tls_with_a_server_that_has_none_is_one_line_and_status_2():
+    def behave(connection, _number):
+        connection.recv(1000)
+        connection.sendall(b"no TLS here\r\n")
+
+    with raw_server(behave) as server:
+        status, _, err = load("-t", 5, f"https://127.0.0.1:{server.port}/")
+    assert status == 2
+    assert "TLS: " in err.splitlines()[0]
+
+
+def test_server_that_never_shakes_hands_is_given_up():
+    with raw_server(silent) as server:
+        status, _, err = load("-t", 0.5, f"https://127.0.0.1:{server.port}/")
+    assert status == 2
+    assert "no connection within 0.5 s" in err
+
+
+def test_server_that_goes_away_leaves_failures_by_kind():
+    def behave(connection, number):
+        if number < 4:
+            for _ in range(5):
+                read_request(connection)
+                connection.sendall(OK)
+        server._listener.close()
+
+    with raw_server(behave) as server:
+        status, out, _ = load("-n", 60, "-c", 2, f"http://127.0.0.1:{server.port}/")
+    assert status == 0
+    assert "[200]" in out
+    assert "connection refused" in out
