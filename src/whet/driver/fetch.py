@@ -6,6 +6,7 @@ it is the CPU profile's. Addresses, time limits and messages are `go tool pprof`
 
 from __future__ import annotations
 
+import base64
 import http.client
 import os
 import ssl
@@ -64,7 +65,8 @@ def fetch(source: str, request: Request) -> tuple[Profile, list[str]]:
         FormatError: the answer is not a profile.
     """
     address, timeout = adjusted_address(source, request.seconds, request.timeout)
-    notes = [f"Fetched profile over HTTP from {address}"]
+    source = _shown(source) if "@" in source else source
+    notes = [f"Fetched profile over HTTP from {_shown(address)}"]
     try:
         with _open(address, timeout, request) as response:
             return sniff.decode_stream(cast(BinaryIO, response), source=source), notes
@@ -98,8 +100,25 @@ def _open(address: str, timeout: float, request: Request) -> http.client.HTTPRes
     if scheme != "http":
         context = _tls(request, trusting=scheme == "https+insecure")
         address = f"https:{address.partition(':')[2]}"
-    response: http.client.HTTPResponse = urllib.request.urlopen(address, timeout=timeout, context=context)
+    message = urllib.request.Request(*_without_password(address))
+    response: http.client.HTTPResponse = urllib.request.urlopen(message, timeout=timeout, context=context)
     return response
+
+
+def _without_password(address: str) -> tuple[str, None, dict[str, str]]:
+    """Return what makes a request: user and password become a header."""
+    parts = urllib.parse.urlsplit(address)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return address, None, {}
+    secret = base64.b64encode(urllib.parse.unquote(user).encode()).decode()
+    return urllib.parse.urlunsplit(parts._replace(netloc=host)), None, {"Authorization": f"Basic {secret}"}
+
+
+def _shown(address: str) -> str:
+    """Return an address as it may be seen."""
+    parts = urllib.parse.urlsplit(address)
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _tls(request: Request, *, trusting: bool) -> ssl.SSLContext:

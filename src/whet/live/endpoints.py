@@ -13,7 +13,7 @@ from whet.collect import windows
 from whet.errors import CollectError, UsageError, WhetError
 from whet.live import dumps
 from whet.live.guard import Guard
-from whet.live.messages import Request, Response, failure, profile_file, text
+from whet.live.messages import Request, Response, failure, moved, profile_file, text, unserved
 
 __all__ = ["Endpoints"]
 
@@ -96,13 +96,12 @@ class Endpoints:
     def _answer(self, request: Request) -> Response:
         path = request.path
         if not self.knows(path):
-            return failure(404, "404 page not found")
+            return unserved(404, "404 page not found")
         if request.method not in ("GET", "HEAD"):
-            return failure(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
+            return unserved(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
         if path == "/debug/pprof":
-            target = f"/debug/pprof/?{request.query}" if request.query else "/debug/pprof/"
             # Relative: where the application is mounted is not known here.
-            return failure(301, "Moved Permanently", ("Location", target.removeprefix("/debug/")))
+            return moved("pprof/")
         if path in _PAGES:
             return _PAGES[path](self, request)
         name = path.removeprefix("/debug/pprof/")

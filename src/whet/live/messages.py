@@ -4,7 +4,7 @@ Texts of errors, and the headers that make `go tool pprof` show them, are those 
 net/http/pprof. No sockets here and no decisions.
 """
 
-__all__ = ["Request", "Response", "failure", "profile_file", "text"]
+__all__ = ["Request", "Response", "failure", "moved", "profile_file", "text", "unserved"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +99,17 @@ def failure(status: int, message: str, *headers: tuple[str, str]) -> Response:
     """Return an error that `go tool pprof` shows to its user."""
     own = [("Content-Type", _TEXT), _NOSNIFF, ("X-Go-Pprof", "1")]
     return Response(status, [*own, *headers], f"{message}\n".encode("utf-8", "backslashreplace"))
+
+
+def moved(location: str) -> Response:
+    """Return a redirection, as Go's ServeMux makes it."""
+    headers = [("Content-Type", "text/html; charset=utf-8"), ("Location", location)]
+    return Response(307, headers, b'<a href="' + location.encode() + b'">Temporary Redirect</a>.\n\n')
+
+
+def unserved(status: int, message: str, *headers: tuple[str, str]) -> Response:
+    """Return an error of Go's ServeMux: no handler of ours has been asked."""
+    return Response(status, [("Content-Type", _TEXT), _NOSNIFF, *headers], f"{message}\n".encode())
 
 
 def _parsed(query: str) -> dict[str, str]:

@@ -35,7 +35,7 @@ _ANSWER_READ_WITHIN_S = 60.0
 _LARGEST_HEAD = 32 * 1024
 _MOST_CONNECTIONS = 256
 _REASONS = {
-    200: "OK", 301: "Moved Permanently", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+    200: "OK", 307: "Temporary Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
     404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict",
     431: "Request Header Fields Too Large", 499: "Client Closed Request", 500: "Internal Server Error",
     501: "Not Implemented", 503: "Service Unavailable",
