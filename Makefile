@@ -50,6 +50,7 @@ bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, r
 	$(BIN)/python benchmarks/heap_overhead.py $(BENCH)
 	$(BIN)/python benchmarks/web_ui.py $(BENCH)
 	$(BIN)/python benchmarks/slowdown.py $(BENCH)
+	$(BIN)/python benchmarks/service.py $(BENCH)
 	$(BIN)/python benchmarks/compare_errors.py $(BENCH)
 	$(BIN)/python benchmarks/stat_speed.py $(BENCH)
 	$(BIN)/python benchmarks/block_calls.py $(BENCH)

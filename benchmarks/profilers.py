@@ -156,11 +156,11 @@ WHOLE = (
 )  # fmt: skip
 
 
-def prepare() -> str:
-    """Make the environment with whet and its peers in it; return its Python."""
+def prepare(also: Sequence[str] = ()) -> str:
+    """Make the environment with whet, its peers and `also` in it; return its Python."""
     subprocess.run([ROOT / "tools/make_venv.sh", sys.executable, VENV.name], check=True)
     python = _bin("python")
-    for package in PEERS:
+    for package in (*PEERS, *also):
         command = [python, "-m", "pip", "install", "--quiet", package]
         if shutil.which("uv"):
             command = ["uv", "pip", "install", "--quiet", "--python", python, package]
