@@ -52,12 +52,20 @@ class Server:
                     raise
         self.ask(500)
 
+    def connect(self) -> None:
+        """Have a new connection: the server closes those that were idle for some seconds."""
+        self.connection.close()
+        self.connection = socket.create_connection(("127.0.0.1", self.port))
+
     def ask(self, count: int) -> None:
         for _ in range(count):
             self.connection.sendall(REQUEST)
             answer = b""
             while not answer.endswith(b"\r\n\r\nhello"):
-                answer += self.connection.recv(4096)
+                part = self.connection.recv(4096)
+                if not part:
+                    raise SystemExit("the server has closed the connection")
+                answer += part
 
     def cpu_ns(self) -> int:
         """Return the CPU time of all threads."""
@@ -89,6 +97,7 @@ class Server:
 
 def turn(server: Server, count: int) -> tuple[float, float]:
     """Return (ns of CPU time for a request, requests/s)."""
+    server.connect()
     cpu_ns, begin = server.cpu_ns(), time.perf_counter()
     server.ask(count)
     return (server.cpu_ns() - cpu_ns) / count, count / (time.perf_counter() - begin)
