@@ -1,5 +1,6 @@
 """`whet gc advise` on real programs."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -48,6 +49,29 @@ def test_each_setting_is_in_force_in_its_own_processes(tmp_path: Path, script: s
     assert all(row["peak_rss_bytes"] > 10 << 20 for row in rows.values())
     assert rows["off"]["time_ratio"] < 1
     assert json.loads(done.stdout)["clock"] == "cpu"
+
+
+def test_what_is_frozen_is_not_looked_at_again(tmp_path: Path) -> None:
+    (tmp_path / "looks.py").write_text(
+        "import gc\n"
+        "kept = [[i] for i in range(5_000)]\n"
+        "gc.collect()\n"
+        "frozen, looked_at = gc.get_freeze_count(), len(gc.get_objects())\n"
+        "with open('states.txt', 'a') as file:\n"
+        "    print(gc.get_threshold()[0], gc.isenabled(), frozen > 0, looked_at > 5_000, file=file)\n"
+    )
+    options = [
+        word for setting in ("50000", "freeze", "50000+freeze", "off") for word in ("--setting", setting)
+    ]
+    by_setting(advise("--json", "--time", "1", *options, "looks.py", cwd=tmp_path))
+    usual = gc.get_threshold()[0]
+    assert set((tmp_path / "states.txt").read_text().splitlines()) == {
+        f"{usual} True False True",
+        "50000 True False True",
+        f"{usual} True True False",
+        "50000 True True False",
+        f"{usual} False False True",
+    }
 
 
 def test_a_table_and_words_for_people(tmp_path: Path, script: str) -> None:
