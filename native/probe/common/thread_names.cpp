@@ -11,9 +11,11 @@
 #include "probe/common/names.hpp"
 
 namespace whet::probe {
+
+constinit thread_local ThisThread this_thread_record __attribute__((tls_model("initial-exec")));
+
 namespace {
 
-thread_local ThisThread self __attribute__((tls_model("initial-exec")));
 std::atomic<uint32_t> next_serial{1};
 
 // The kernel's name of a thread that Python has no name for; empty if it is gone.
@@ -26,12 +28,10 @@ std::string kernel_thread_name(pid_t tid) {
 
 } // namespace
 
-ThisThread &this_thread() {
-    if (!self.tid) {
-        self.tid = static_cast<pid_t>(syscall(SYS_gettid));
-        self.serial = next_serial.fetch_add(1, std::memory_order_relaxed);
-    }
-    return self;
+ThisThread &meet_this_thread() {
+    this_thread_record.tid = static_cast<pid_t>(syscall(SYS_gettid));
+    this_thread_record.serial = next_serial.fetch_add(1, std::memory_order_relaxed);
+    return this_thread_record;
 }
 
 std::vector<pid_t> listed_tids() {

@@ -18,8 +18,13 @@ struct ThisThread {
     bool ours = false;   // the service thread or a ticker: not part of the program
 };
 
+// The calling thread's own, once it has been met. Initial-exec and constant-initialised: reading it calls
+// nothing.
+extern constinit thread_local ThisThread this_thread_record __attribute__((tls_model("initial-exec")));
+ThisThread &meet_this_thread();
+
 // The calling thread's own. Allocates nothing; a system call at a thread's first time.
-ThisThread &this_thread();
+inline ThisThread &this_thread() { return this_thread_record.tid ? this_thread_record : meet_this_thread(); }
 
 // The process's threads as the kernel lists them; empty where it does not.
 std::vector<pid_t> listed_tids();

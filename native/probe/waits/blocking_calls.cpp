@@ -333,6 +333,8 @@ int redirected_cond_signal(pthread_cond_t *condition) {
         gil_note_signal(condition);
     if (!blocking_state.recording.load(std::memory_order_relaxed))
         return function(condition);
+    if (gil_passes_unnoticed(condition))
+        return function(condition);
     WaitingThread *self = waiting_thread();
     if (self && self->busy)
         return function(condition);

@@ -196,6 +196,21 @@ void gil_released(WaitingThread *self, Gil &gil) {
         record_gil_release(*self, count);
 }
 
+bool gil_passes_unnoticed(const void *condition) {
+    Gil &gil = gils[0];
+    auto at = reinterpret_cast<uintptr_t>(condition);
+    if (gil.taken_over.load(std::memory_order_relaxed) == at) {
+        if (gil.waiters > 0 || gil.uncharged != 0)
+            return false;
+        gil.held = false;
+        return true;
+    }
+    if (gil.switched.load(std::memory_order_relaxed) != at || gil.waiters != 0)
+        return false;
+    gil.held = true;
+    return true;
+}
+
 void gil_prelude_returns(WaitingThread &self, int64_t begin) {
     int64_t now = ticks();
     if (now - begin < blocking_state.threshold.load(std::memory_order_relaxed)) {

@@ -50,6 +50,9 @@ void gil_wait_begins(WaitingThread &self, Gil &gil);
 void gil_wait_returns(WaitingThread &self);
 void gil_taken(WaitingThread *self, Gil &gil); // nullptr: a thread that is not recorded
 void gil_released(WaitingThread *self, Gil &gil);
+// The condition is the main interpreter's, nobody waits for its GIL, and nobody has to be charged with former
+// waits: takes note of its release or taking, for whichever thread that is.
+bool gil_passes_unnoticed(const void *condition);
 // It has waited for another thread to take the GIL, or for one of the GIL's mutexes.
 void gil_prelude_returns(WaitingThread &self, int64_t begin);
 // The wait ended without the GIL: the thread is made to end, or goes another way.

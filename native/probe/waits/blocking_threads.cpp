@@ -11,10 +11,13 @@
 #include "probe/waits/ticks.hpp"
 
 namespace whet::probe {
+
+constinit thread_local WaitingThread *waiting_slot __attribute__((tls_model("initial-exec"))) = nullptr;
+WaitingThread unrecorded_thread;
+
 namespace {
 
 WaitingThread slots[MAX_WAITING_THREADS];
-WaitingThread not_recorded; // stands for threads without a slot
 std::atomic<size_t> high_water{0};
 std::atomic<uint32_t> next_serial{1};
 std::array<std::atomic<uint32_t>, 64> disowned{}; // the newest serials
@@ -22,8 +25,6 @@ std::atomic<size_t> disowned_count{0};
 std::atomic<uint64_t> without_slot{0}, ended_calls{0};
 std::atomic<int64_t> ended_own_ticks{0};
 ThreadCalls calls{};
-
-thread_local WaitingThread *own_slot __attribute__((tls_model("initial-exec"))) = nullptr;
 
 void free_slot(WaitingThread &slot) {
     slot.begin.store(0);
@@ -34,7 +35,7 @@ void free_slot(WaitingThread &slot) {
 
 void leave(void *data) {
     auto *slot = static_cast<WaitingThread *>(data);
-    own_slot = &not_recorded; // calls made while the thread ends pass
+    waiting_slot = &unrecorded_thread; // calls made while the thread ends pass
     if (calls.ends)
         calls.ends(*slot);
     ended_calls.fetch_add(slot->calls.load());
@@ -90,7 +91,7 @@ WaitingThread *find_slot(pid_t tid) {
 
 // The slot that was made for this thread, or a new one: then the thread has just begun.
 WaitingThread *enter() {
-    own_slot = &not_recorded; // calls made in here pass
+    waiting_slot = &unrecorded_thread; // calls made in here pass
     ThisThread &self = this_thread();
     if (self.ours)
         return nullptr;
@@ -106,7 +107,7 @@ WaitingThread *enter() {
     if (slot) {
         slot->claimed = true;
         pthread_setspecific(exit_key(), slot);
-        own_slot = slot;
+        waiting_slot = slot;
     }
     errno = saved_errno;
     return slot;
@@ -155,13 +156,13 @@ void publish_blocked(WaitingThread &slot, const BlockedCall &call) {
 
 } // namespace
 
-WaitingThread *waiting_thread() {
-    WaitingThread *slot = own_slot;
+WaitingThread *waiting_thread_slowly() {
+    WaitingThread *slot = waiting_slot;
     if (!slot) [[unlikely]]
         slot = enter();
     if (!slot)
         return nullptr;
-    if (slot == &not_recorded)
+    if (slot == &unrecorded_thread)
         return nullptr;
     // A thread that Python code of ours started becomes ours after its first wait for the GIL.
     if (this_thread().ours) [[unlikely]] {
@@ -206,9 +207,9 @@ void waiting_threads_adopt() {
 }
 
 void waiting_threads_disown() {
-    if (own_slot == &not_recorded)
+    if (waiting_slot == &unrecorded_thread)
         return;
-    own_slot = &not_recorded;
+    waiting_slot = &unrecorded_thread;
     pthread_setspecific(exit_key(), nullptr);
     if (WaitingThread *slot = find_slot(this_thread().tid)) {
         disowned[disowned_count.fetch_add(1) % disowned.size()] = slot->serial.load();
@@ -225,11 +226,11 @@ void waiting_threads_forget_after_fork() {
         slot->gil = nullptr;
         slot->begin.store(0);
         slot->since_before.store(false);
-        if (slot != own_slot)
+        if (slot != waiting_slot)
             free_slot(*slot);
     }
-    if (own_slot && own_slot != &not_recorded)
-        own_slot->tid = this_thread().tid;
+    if (waiting_slot && waiting_slot != &unrecorded_thread)
+        waiting_slot->tid = this_thread().tid;
 }
 
 } // namespace whet::probe

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <sys/types.h>
 
+#include "probe/common/thread_names.hpp"
 #include "probe/waits/blocking_reason.hpp"
 #include "probe/waits/thread_clocks.hpp"
 
@@ -46,9 +47,21 @@ struct alignas(64) WaitingThread {
 
 constexpr size_t MAX_WAITING_THREADS = 4096;
 
+// The calling thread's slot as far as it has one, and what stands for one in threads without.
+extern constinit thread_local WaitingThread *waiting_slot __attribute__((tls_model("initial-exec")));
+extern WaitingThread unrecorded_thread;
+// waiting_thread() where something is to be done first.
+WaitingThread *waiting_thread_slowly();
+
 // The calling thread's slot, given at its first call; nullptr for threads that are not recorded
 // (our own, and those beyond the limit).
-WaitingThread *waiting_thread();
+inline WaitingThread *waiting_thread() {
+    WaitingThread *slot = waiting_slot;
+    if (slot && slot != &unrecorded_thread && !slot->since_before.load(std::memory_order_relaxed) &&
+        !this_thread_record.ours) [[likely]]
+        return slot;
+    return waiting_thread_slowly();
+}
 
 // All slots ever used: use(WaitingThread &) for those with a thread.
 WaitingThread *waiting_threads_begin();
