@@ -77,7 +77,7 @@ def test_what_is_left_of_a_life_is_runnable_or_other() -> None:
 def test_clocks_that_contradict_each_other_make_nothing_negative(cpu_ns: int) -> None:
     wall = wall_profile(
         cpu_profile([("f", "a", 10 * MS), ("f", "gone", 10 * MS)]),
-        wait_profile([("w", "a", 60 * MS)]),
+        wait_profile([("w", "a", 60 * MS), ("w", "gone", 60 * MS)]),
         [ThreadLife("a", 100 * MS, cpu_ns, -5)],
     )
     assert (wall.samples.values > 0).all()

@@ -16,6 +16,7 @@ from stress_jobs import Workers
 
 from whet.collect.blocking import BlockCollector
 from whet.collect.cpu import CpuCollector
+from whet.collect.dump import ThreadsCollector
 from whet.collect.gc import GcCollector
 from whet.collect.heap import HeapCollector
 from whet.collect.tasks import TaskCollector
@@ -29,6 +30,7 @@ MAKERS = {
     "block": lambda chance: BlockCollector(threshold_ns=chance.choice([1_000, 100_000])),
     "gc": lambda _chance: GcCollector(),
     "tasks": lambda _chance: TaskCollector(),
+    "threads": lambda _chance: ThreadsCollector(),
 }
 
 
@@ -46,7 +48,7 @@ def main():
             collector.stop()
             for file, data in taken.items():
                 size[name] += len(zlib.decompress(data, 31) if file.endswith(".gz") else data)
-            assert collector.statistics()
+            assert collector.facts()
         else:
             collector = running[name] = MAKERS[name](chance)
             collector.start()

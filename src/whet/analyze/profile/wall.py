@@ -60,7 +60,7 @@ def wall_profile(cpu: Profile, waits: Profile, threads: Sequence[ThreadLife]) ->
         `waiting`, `runnable` or `other`. Its comments begin with those of the CPU profile.
     """
     weights, computed = _scaled_to_clocks(cpu, threads)
-    waited_for = _values(waits, "delay")
+    waited_for = np.where(_has_life(waits, threads), _values(waits, "delay"), 0)
     rest = _rest(threads, computed, _by_thread(waits, waited_for))
     parts = [
         _part(cpu, weights, "running"),
@@ -68,6 +68,12 @@ def wall_profile(cpu: Profile, waits: Profile, threads: Sequence[ThreadLife]) ->
         _header(rest, cpu),
     ]
     return merge(parts)
+
+
+def _has_life(profile: Profile, threads: Sequence[ThreadLife]) -> npt.NDArray[np.bool_]:
+    names, lives = label_texts(profile, "thread"), {thread.name for thread in threads}
+    wanted = [name for name in np.unique(names).tolist() if profile.strings.text(name) in lives]
+    return np.isin(names, wanted)
 
 
 def _values(profile: Profile, kind: str) -> I64:
