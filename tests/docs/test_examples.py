@@ -21,7 +21,7 @@ def run(name: str, *arguments: str) -> str:
 
 
 # Run by other modules: name -> which one.
-ELSEWHERE = {"shop.py": "test_guide.py"}
+ELSEWHERE = {"mandelweb.py": "test_mandelweb.py", "shop.py": "test_guide.py"}
 
 
 def test_every_example_is_run_by_a_test() -> None:

@@ -67,7 +67,6 @@ REQUESTS = [
     "/debug/pprof/nope?debug=1",
     "/debug/pprof/nope?seconds=1",
     "/debug/pprof/heap/",
-    "/debug/pprof/goroutineleak",
     "/debug/nope",
     "/nope",
     "/",

@@ -155,6 +155,19 @@ def test_a_profile_of_a_wsgi_server_is_taken_while_it_serves():
         assert ask(address, "/debug/pprof/goroutine").status == 200
 
 
+def test_greenlets_are_profiled_by_both_doors():
+    pytest.importorskip("gevent", reason="no gevent for this Python")
+    with gunicorn("-k", "gevent", env={"WHET_LIVE": "127.0.0.1:0"}) as (process, address):
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "whet: live: process" in line)
+        beside = line.split("http://")[1].split("/")[0]
+        with busy(address):
+            for place in (address, beside):
+                answer = ask(place, "/debug/pprof/profile?seconds=1&rate=500")
+                assert "live_flask.crunch" in functions(answer.body)
+                assert ask(place, "/debug/pprof/goroutine?debug=1").status == 200
+
+
 def test_a_worker_of_one_request_at_a_time_refuses_long_profiles():
     with gunicorn() as (_, address):
         answer = ask(address, "/debug/pprof/profile?seconds=1")

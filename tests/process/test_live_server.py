@@ -236,6 +236,64 @@ def test_slow_clients_keep_nobody_waiting_and_time_out(server):
         assert slow[-1].recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
+def open_files_and_threads(pid: int) -> tuple[int, int]:
+    fds, tasks = (list(Path(f"/proc/{pid}/{name}").iterdir()) for name in ("fd", "task"))
+    return len(fds), len(tasks)
+
+
+def test_a_storm_of_requests_leaves_nothing_behind():
+    """Vanished, malformed and half-sent requests, and profiles that nobody waits for."""
+    heads = [
+        b"GET /debug/pprof/profile?seconds=250 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /debug/pprof/block?seconds=250 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /debug/pprof/goroutine?seconds=250 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /debug/pprof/heap HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /debug/pprof/heap HTTP/1.1\r\nHost: local",
+        b"\x00" * 100,
+        b"",
+    ]
+    with live_program(json.dumps({"heap": True})) as (process, address):
+        host, _, port = address.rpartition(":")
+        ask(address, "/debug/pprof/profile?seconds=1")
+        before = open_files_and_threads(process.pid)
+
+        def vanish(number: int) -> None:
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port))) as connection:
+                connection.sendall(heads[number % len(heads)])
+
+        with ThreadPoolExecutor(50) as pool:
+            list(pool.map(vanish, range(1000)))
+        deadline = time.monotonic() + LIMIT_S
+        while (after := open_files_and_threads(process.pid)) != before:
+            assert time.monotonic() < deadline, (before, after)
+        assert ask(address, "/debug/pprof/profile?seconds=1").status == 200
+
+
+def test_a_fork_in_the_middle_of_profiles_disturbs_nobody():
+    code = """
+import os, threading, urllib.request, whet.live
+from whet.collect import windows
+s = whet.live.start('127.0.0.1:0')
+def fetch(name): got[name] = urllib.request.urlopen(s.url + name).read()
+got = {}
+names = ['profile?seconds=2', 'heap?seconds=2', 'block?seconds=2', 'goroutine?seconds=2']
+threads = [threading.Thread(target=fetch, args=(name,)) for name in names]
+for t in threads: t.start()
+while not all(map(windows.is_on, ['cpu', 'heap', 'block'])): pass
+for _ in range(20):
+    pid = os.fork()
+    if pid == 0:
+        address = s.url
+        os._exit(0 if len(urllib.request.urlopen(address + 'profile?seconds=1').read()) > 100 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    if not any(t.is_alive() for t in threads): break
+for t in threads: t.join()
+print(sorted(got) == sorted(names), all(len(data) > 100 for data in got.values()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT_S)
+    assert done.stdout == "True True\n", done.stderr
+
+
 def test_collectors_are_switched_by_url():
     with live_program() as (_, address):
         answer = ask(address, "/debug/pprof/heap")

@@ -11,7 +11,7 @@ from whet.collect.probe import load_probe
 from whet.collect.thread_states import thread_state
 from whet.errors import CollectError
 
-__all__ = ["Frame", "Stack", "live_tasks", "take_stacks"]
+__all__ = ["Frame", "Stack", "await_chain", "live_tasks", "take_stacks"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _tasks(current: "dict[int, FrameType]", threads: list[Stack]) -> list[Stack]
     found = []
     tasks = live_tasks()
     for task, lasted_ns in zip(tasks, _lasted_ns(tasks), strict=True):
-        frames, running = _await_chain(task.get_coro())
+        frames, running = await_chain(task.get_coro())
         stack = Stack("task", task.get_name(), _task_state(task, frames, asyncio), frames)
         if running is not None:
             stack.ident, frames = _inside(running, current)
@@ -212,7 +212,7 @@ def _copied(tasks: "Any") -> "list[Any]":
     return []
 
 
-def _await_chain(coroutine: "Any") -> "tuple[list[Frame], FrameType | None]":
+def await_chain(coroutine: "Any") -> "tuple[list[Frame], FrameType | None]":
     """Return the frames, innermost first, and the outermost frame if the chain runs now."""
     frames: list[Frame] = []
     at = coroutine

@@ -1,9 +1,13 @@
 """Small facts of HTTP connections: where to listen, whether the other side is there, what it asks."""
 
 import os
-import select
 import socket
 import stat
+
+# As they are now: gevent puts others in their place, which know one thread only.
+from select import POLLIN
+from select import poll as poll_object
+from socket import socket as plain_socket
 
 from whet.errors import SourceError, UsageError
 from whet.live.guard import is_loopback
@@ -70,7 +74,7 @@ class Address:
         kind = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         ports = range(self.port, min(self.port + _MORE_PORTS, 65536)) if self.takes_next else (self.port,)
         for port in ports:
-            sock = socket.socket(kind, socket.SOCK_STREAM)
+            sock = plain_socket(kind, socket.SOCK_STREAM)
             try:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind((self.host, port))
@@ -87,7 +91,7 @@ class Address:
     def _listen_unix(self) -> tuple[socket.socket, str]:
         path = (self.path or "").replace("%p", str(os.getpid()))
         _remove_stale(path)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = plain_socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.bind(path)
             # Nobody can connect before listen: the mode is in force when it counts.
@@ -106,7 +110,7 @@ def _remove_stale(path: str) -> None:
             return
     except OSError:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    with plain_socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(path)
@@ -119,8 +123,8 @@ def _remove_stale(path: str) -> None:
 def is_gone(connection: socket.socket) -> bool:
     """Whether the client has closed the connection; what it sent is not taken."""
     try:
-        poll = select.poll()
-        poll.register(connection.fileno(), select.POLLIN)
+        poll = poll_object()
+        poll.register(connection.fileno(), POLLIN)
         if not poll.poll(0):
             return False
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""

@@ -1,4 +1,4 @@
-"""Profiles that are dumps of threads and tasks: goroutine and threadcreate.
+"""Profiles that are dumps of threads and tasks: goroutine, goroutineleak and threadcreate.
 
 Each has three forms: a profile, equal stacks with their number (debug=1), and everything
 (debug=2). A thread or a task is what a goroutine is in Go.
@@ -7,6 +7,7 @@ Each has three forms: a profile, equal stacks with their number (debug=1), and e
 import os
 import time
 
+from whet.collect.leaks import leaked_stacks
 from whet.collect.probe import load_probe
 from whet.collect.threads import Stack, take_stacks
 from whet.collect.threads_profile import encode_counts
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Counts = dict[tuple[tuple[tuple[str, str], ...], tuple[Frame, ...]], int]
 
-DUMPS = ("goroutine", "threadcreate")
+DUMPS = ("goroutine", "goroutineleak", "threadcreate")
 # The outermost frames of a thread: the interpreter's beginning of it, and its function.
 _BEGINNING = 4
 _OWN_NAME = "whet-service"
@@ -31,19 +32,20 @@ _OWN_NAME = "whet-service"
 
 def dump(name: str, debug: int) -> bytes:
     """Return a dump as a profile (debug=0) or as text."""
-    stacks = _stacks(name)
+    stacks, notes = _stacks(name)
     if debug == 0:
-        return encode_counts(name, _counted(stacks))
-    return (full_text(stacks) if debug >= 2 else counted_text(stacks)).encode("utf-8", "backslashreplace")
+        return encode_counts(name, _counted(stacks), comments=[f"whet: {note}" for note in notes])
+    text = full_text(stacks) if debug >= 2 else counted_text(stacks)
+    return "\n".join([text, *notes]).encode("utf-8", "backslashreplace")
 
 
 def delta(name: str, seconds: float, wait: "Callable[[float], bool]") -> bytes | None:
     """Return the profile of what is more, or less, after `seconds`; None if it was given up."""
     begin_ns = time.monotonic_ns()
-    before = _counted(_stacks(name))
+    before = _counted(_stacks(name)[0])
     if not wait(seconds):
         return None
-    after = _counted(_stacks(name))
+    after = _counted(_stacks(name)[0])
     counts = {key: after.get(key, 0) - before.get(key, 0) for key in {**after, **before}}
     changed = {key: value for key, value in counts.items() if value}
     return encode_counts(name, changed, duration_ns=time.monotonic_ns() - begin_ns)
@@ -51,17 +53,21 @@ def delta(name: str, seconds: float, wait: "Callable[[float], bool]") -> bytes |
 
 def count(name: str) -> int:
     """Return how many there are."""
-    return len(_stacks(name))
+    return len(_stacks(name)[0])
 
 
-def _stacks(name: str) -> list[Stack]:
+def _stacks(name: str) -> tuple[list[Stack], list[str]]:
+    """Return the stacks, and what a reader should know of them."""
+    if name == "goroutineleak":
+        leaked, unknown = leaked_stacks()
+        return leaked, [f"tasks that were not looked at for want of time: {unknown}"] if unknown else []
     stacks = take_stacks()
     if name == "goroutine":
-        return stacks
+        return stacks, []
     threads = [stack for stack in stacks if stack.kind == "thread"]
     for stack in threads:
         stack.frames = stack.frames[-_BEGINNING:]
-    return threads + _native_threads()
+    return threads + _native_threads(), []
 
 
 def _native_threads() -> list[Stack]:

@@ -38,6 +38,7 @@ _OTHERS = {
         "Stack traces of all current threads and asyncio tasks. Use debug=2 as a query parameter to export "
         "every stack."
     ),
+    "goroutineleak": "Stack traces of the asyncio tasks that nothing can wake, as far as that can be known",
     "profile": (
         "CPU profile. You can specify the duration in the seconds GET parameter. After you get the profile "
         "file, use whet prof or the go tool pprof command to investigate the profile."
@@ -303,7 +304,8 @@ def _shown(name: str, data: bytes) -> bytes:
 
 def _counts() -> dict[str, int]:
     """Return what the index shows beside names: how much there is of each."""
-    counts = {name: dumps.count(name) for name in dumps.DUMPS}
+    # Looking for leaks takes long, and is left to who asks for it.
+    counts = {name: dumps.count(name) for name in dumps.DUMPS if name != "goroutineleak"}
     for name, (kind, _) in _PROFILES.items():
         counts[name] = int(windows.is_on("heap" if kind == "heap" else "block"))
     return counts

@@ -5,13 +5,16 @@ clients keep nobody waiting; answers are made on a few others. One request for e
 The program does not wait for any of these threads when it ends, and no collector sees them.
 """
 
-import _thread
 import atexit
 import os
-import select
 import socket
-import time
 import weakref
+
+# As they are now: gevent puts others in their place, which know one thread only.
+from _thread import allocate_lock, get_native_id, start_new_thread
+from select import POLLIN, POLLOUT
+from select import poll as poll_object
+from time import monotonic, sleep
 
 from whet.collect.probe import load_probe
 from whet.errors import CollectError, UsageError, WhetError
@@ -25,6 +28,8 @@ __all__ = ["LiveServer", "start"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import select
+    from _thread import LockType
     from collections.abc import Callable, Sequence
     from types import ModuleType
 
@@ -197,17 +202,17 @@ class _Listener:
         self._server = server
         self._connections: dict[int, _Connection] = {}
         self._bell: tuple[int, int] | None = None
-        self._ended = _thread.allocate_lock()
+        self._ended = allocate_lock()
         self._tid = 0
 
     def start(self, sock: socket.socket) -> None:
         if self._bell is not None:
             return
         self._bell = os.pipe()
-        self._ended = _thread.allocate_lock()
+        self._ended = allocate_lock()
         self._ended.acquire()
         try:
-            _thread.start_new_thread(self._run, (sock, self._bell[0], self._ended))
+            start_new_thread(self._run, (sock, self._bell[0], self._ended))
         except RuntimeError:
             self._close_bell()
             raise CollectError("no thread can be started to serve at") from None
@@ -219,8 +224,8 @@ class _Listener:
         os.write(self._bell[1], b"x")
         self._ended.acquire()
         self._close_bell()
-        give_up = time.monotonic() + 0.1
-        while os.path.exists(f"/proc/self/task/{self._tid}") and time.monotonic() < give_up:
+        give_up = monotonic() + 0.1
+        while os.path.exists(f"/proc/self/task/{self._tid}") and monotonic() < give_up:
             os.sched_yield()
 
     def _close_bell(self) -> None:
@@ -229,8 +234,8 @@ class _Listener:
                 os.close(end)
         self._bell = None
 
-    def _run(self, sock: socket.socket, bell: int, ended: "_thread.LockType") -> None:
-        self._tid = _thread.get_native_id()
+    def _run(self, sock: socket.socket, bell: int, ended: "LockType") -> None:
+        self._tid = get_native_id()
         probe = _probe()
         if probe is not None:
             probe.own_thread_begin()
@@ -245,9 +250,9 @@ class _Listener:
             ended.release()
 
     def _serve(self, sock: socket.socket, bell: int) -> None:
-        poll = select.poll()
-        poll.register(bell, select.POLLIN)
-        poll.register(sock.fileno(), select.POLLIN)
+        poll = poll_object()
+        poll.register(bell, POLLIN)
+        poll.register(sock.fileno(), POLLIN)
         while True:
             timeout = 1000 if self._connections else None
             for fd, _ in poll.poll(timeout):
@@ -263,14 +268,14 @@ class _Listener:
         try:
             connection, address = sock.accept()
         except OSError:
-            time.sleep(0.01)  # gone already, or no file descriptor is left; the next round tries again
+            sleep(0.01)  # gone already, or no file descriptor is left; the next round tries again
             return
         if len(self._connections) >= _MOST_CONNECTIONS:
             self._drop(next(iter(self._connections)), poll)  # the one that has had the most time
         connection.setblocking(False)
         peer = address[0] if isinstance(address, tuple) else ""
         self._connections[connection.fileno()] = _Connection(connection, peer)
-        poll.register(connection.fileno(), select.POLLIN)
+        poll.register(connection.fileno(), POLLIN)
 
     def _read(self, fd: int, poll: "select.poll") -> None:
         connection = self._connections[fd]
@@ -292,7 +297,7 @@ class _Listener:
             self._drop(fd, poll)
 
     def _drop_late(self, poll: "select.poll") -> None:
-        now = time.monotonic()
+        now = monotonic()
         late = [fd for fd, connection in self._connections.items() if connection.deadline < now]
         for fd in late:
             self._refuse(fd, poll, failure(408, "408 Request Timeout"))
@@ -319,7 +324,7 @@ class _Connection:
         self.sock = sock
         self.peer = peer
         self.head = b""
-        self.deadline = time.monotonic() + _HEAD_WITHIN_S
+        self.deadline = monotonic() + _HEAD_WITHIN_S
 
 
 def _head(response: Response) -> bytes:
@@ -332,11 +337,11 @@ def _head(response: Response) -> bytes:
 def _send(connection: socket.socket, response: Response, *, has_body: bool) -> None:
     """Send a response and close; a client that does not read is given up."""
     rest = memoryview(_head(response) + (response.body if has_body else b""))
-    deadline = time.monotonic() + _ANSWER_READ_WITHIN_S
-    poll = select.poll()
+    deadline = monotonic() + _ANSWER_READ_WITHIN_S
+    poll = poll_object()
     try:
-        poll.register(connection.fileno(), select.POLLOUT)
-        while rest and (left_s := deadline - time.monotonic()) > 0:
+        poll.register(connection.fileno(), POLLOUT)
+        while rest and (left_s := deadline - monotonic()) > 0:
             if poll.poll(left_s * 1000):
                 rest = rest[connection.send(rest) :]
         connection.shutdown(socket.SHUT_WR)

@@ -1,9 +1,11 @@
 """Waiting for the end of a profile, or for a reason to give it up: the client, or the server's end."""
 
-import _thread
 import signal
 import sys
 import time
+
+# As they are now: gevent puts others in their place, which know one thread only.
+from _thread import allocate_lock
 
 __all__ = ["Wait", "is_leaving"]
 
@@ -23,9 +25,9 @@ class Wait:
 
     def __init__(self, is_gone: "Callable[[], bool] | None" = None) -> None:
         self._is_gone = is_gone
-        self._cancelled = _thread.allocate_lock()
+        self._cancelled = allocate_lock()
         self._cancelled.acquire()
-        self._lock = _thread.allocate_lock()
+        self._lock = allocate_lock()
         self._is_cancelled = False
 
     def cancel(self) -> None:

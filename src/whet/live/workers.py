@@ -5,7 +5,8 @@ not wait for them when it ends, and there are never more than a few: profiles of
 one at a time, so that there is always a thread left for short answers.
 """
 
-import _thread
+# As they are now: gevent puts others in their place, which know one thread only.
+from _thread import allocate_lock, start_new_thread
 from collections import deque
 
 from whet.collect.probe import load_probe
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _MOST_THREADS = 16
 _MOST_WAITING = 1000
 
-_lock = _thread.allocate_lock()
+_lock = allocate_lock()
 _jobs: "deque[Callable[[], None]]" = deque()
 _threads = 0
 
@@ -37,7 +38,7 @@ def submit(job: "Callable[[], None]") -> bool:
             return True
         _threads += 1
     try:
-        _thread.start_new_thread(_work, ())
+        start_new_thread(_work, ())
     except RuntimeError:
         with _lock:
             _threads -= 1
@@ -48,7 +49,7 @@ def submit(job: "Callable[[], None]") -> bool:
 def forget() -> None:
     """Know in a forked child that no thread came along."""
     global _lock, _threads
-    _lock = _thread.allocate_lock()
+    _lock = allocate_lock()
     _jobs.clear()
     _threads = 0
 
