@@ -5,7 +5,9 @@ collector on for the time that it is wanted; where it is on already, be it for a
 takes two snapshots and their difference. Nothing here knows of HTTP or files.
 """
 
+import os
 import zlib
+from _thread import allocate_lock
 
 from whet.collect.probe import load_probe
 from whet.collect.recording import BLOCK, CPU, HEAP, MUTEX
@@ -55,6 +57,26 @@ _SPENT = {
 _watchers = dict.fromkeys(COLLECTORS, 0)
 
 
+# Starting and stopping end the collectors' service thread for a moment, without the GIL; two threads
+# that did so at once would wait for each other's. gevent's locks, put in their place later, know one
+# thread only.
+_switching = allocate_lock()
+
+
+def _forget() -> None:
+    """In a forked child: the thread that had the lock did not come along."""
+    global _switching
+    _switching = allocate_lock()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _start(collector: "Collector") -> None:
+    with _switching:
+        collector.start()
+
+
 def kinds_of(collector: str) -> "list[str]":
     """Return the kinds of profiles that a collector gives."""
     return [kind for kind, (its, _) in _KINDS.items() if its == collector]
@@ -88,14 +110,15 @@ def switch_on(collector: str, rate: int | None = None) -> None:
         CollectError: it is on already, or this interpreter cannot be measured.
         UsageError: the rate is out of range.
     """
-    _make(collector, rate).start()
+    _start(_make(collector, rate))
 
 
 def switch_off(collector: str) -> None:
     """Stop a collector, whoever started it; what it has stays for `snapshot`."""
     probe = load_probe()
-    if is_on(collector):
-        {"cpu": probe.sampler_stop, "heap": probe.heap_stop, "block": probe.blocking_stop}[collector]()
+    with _switching:
+        if is_on(collector):
+            {"cpu": probe.sampler_stop, "heap": probe.heap_stop, "block": probe.blocking_stop}[collector]()
 
 
 def snapshot(kind: str) -> bytes:
@@ -135,11 +158,12 @@ def take(
         finally:
             _watchers[collector] -= 1
     own = _make(collector, rate)
-    own.start()
+    _start(own)
     try:
         wanted = wait(seconds)
     finally:
-        own.stop()
+        with _switching:
+            own.stop()
     return own.snapshots([])[file] if wanted else None
 
 

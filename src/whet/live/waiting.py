@@ -11,6 +11,7 @@ __all__ = ["Wait", "is_leaving"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Callable
 
 _LOOK_S = 0.25
@@ -21,13 +22,18 @@ class Wait:
 
     Args:
         is_gone: whether nobody wants the answer any more; asked four times a second.
+        make_lock: makes what is waited at.
     """
 
-    def __init__(self, is_gone: "Callable[[], bool] | None" = None) -> None:
+    def __init__(
+        self,
+        is_gone: "Callable[[], bool] | None" = None,
+        make_lock: "Callable[[], LockType]" = allocate_lock,
+    ) -> None:
         self._is_gone = is_gone
-        self._cancelled = allocate_lock()
+        self._cancelled = make_lock()
         self._cancelled.acquire()
-        self._lock = allocate_lock()
+        self._lock = make_lock()
         self._is_cancelled = False
 
     def cancel(self) -> None:

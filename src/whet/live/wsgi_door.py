@@ -4,6 +4,7 @@ Everything that is not ours goes to the application as it came. A profile takes 
 server's threads for its time. Specification: PEP 3333.
 """
 
+import _thread
 import time
 
 from whet.live.messages import Request
@@ -85,7 +86,8 @@ def _request(environ: "Environ", path: str) -> Request:
         # Behind a unix socket there is a proxy, and everybody behind that.
         peer=environ.get("REMOTE_ADDR") or None,
         version=environ.get("SERVER_PROTOCOL", "HTTP/1.0").rpartition("/")[2],
-        wait=Wait(_watch(environ)),
+        # A lock as they are now: gevent has put its own in place, at which greenlets wait.
+        wait=Wait(_watch(environ), _thread.allocate_lock),
         is_alone=environ.get("wsgi.multithread") is False,
     )
 
