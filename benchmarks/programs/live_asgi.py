@@ -28,7 +28,8 @@ def main() -> None:
         import whet.live
 
         served = whet.live.asgi(app)
-    listening = socket.socket()
+    # With its protocol named, asyncio sends small parts at once.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)
     config = uvicorn.Config(served, log_level="critical", access_log=False, lifespan="off", loop="asyncio")
