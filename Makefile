@@ -55,6 +55,7 @@ bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, r
 	$(BIN)/python benchmarks/stat_speed.py $(BENCH)
 	$(BIN)/python benchmarks/block_calls.py $(BENCH)
 	$(BIN)/python benchmarks/bench_trust.py $(BENCH)
+	$(BIN)/python benchmarks/attach.py $(BENCH)
 	$(BIN)/python benchmarks/live_cost.py $(BENCH)
 
 fuzz: $(STAMP)  ## fuzz the codec under sanitizers, a minute for each target

@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "main"]
 # name: (module with `main(argv, streams) -> int`, one-line help)
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("whet.cli.run", "run a program, record it and show its biggest boxes"),
+    "attach": ("whet.cli.attach", "look at a running Python process from outside"),
     "prof": ("whet.cli.prof", "analyze profiles (every report of `go tool pprof`)"),
     "bench": ("whet.cli.bench", "run benchmarks and print results that can be believed"),
     "gc": ("whet.cli.gc", "measure what settings of the garbage collector gain and cost"),

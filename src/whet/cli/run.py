@@ -19,9 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from whet.driver.run import Recorded
     from whet.driver.summary import Summary
 
-__all__ = ["main"]
+__all__ = ["main", "summary_tables"]
 
 
 def main(argv: list[str], streams: Streams) -> int:
@@ -49,7 +50,7 @@ def _conclude(outcome: Outcome, options: Options, streams: Streams) -> None:
             profiles = load_profiles(outcome)
             summaries = add_summaries(outcome, profiles)
             if not quiet:
-                streams.talk("\n\n".join(_tables(summaries, outcome, streams)))
+                streams.talk("\n\n".join(summary_tables(summaries, outcome, streams)))
             report = write_report(outcome, profiles) if wants_report else None
         except (WhetError, OSError) as error:
             outcome.trouble = f"the report could not be made: {error}"
@@ -66,7 +67,8 @@ def _conclude(outcome: Outcome, options: Options, streams: Streams) -> None:
         webbrowser.open(f"file://{quote(report)}")
 
 
-def _tables(summaries: dict[str, Summary], outcome: Outcome, streams: Streams) -> Iterator[str]:
+def summary_tables(summaries: dict[str, Summary], outcome: Recorded, streams: Streams) -> Iterator[str]:
+    """Yield a table of the biggest boxes of each profile, as the user's terminal wants it."""
     from whet.render.summary import render_summary
 
     terminal = streams.err.isatty() and os.environ.get("TERM") != "dumb"

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Outcome",
     "Plan",
+    "Recorded",
     "add_summaries",
     "execute",
     "interpreter_flags",
@@ -67,25 +68,31 @@ class Plan:
         self.cwd = os.getcwd()
 
 
-class Outcome:
+class Recorded:
     """A recording that is finished.
 
     Attributes:
         directory: where it lies.
         cwd: the directory that the program was started in.
-        ending: how the program ended.
         meta: the content of meta.json.
         has_profile: whether a profile was saved.
         trouble: why the recording is not what it should be, or None.
     """
 
-    def __init__(self, plan: Plan, ending: Ending, meta: dict[str, object]) -> None:
-        self.directory = directory = plan.directory
-        self.cwd = plan.cwd
-        self.ending = ending
+    def __init__(self, directory: str, cwd: str, meta: dict[str, object]) -> None:
+        self.directory = directory
+        self.cwd = cwd
         self.meta = meta
         self.has_profile = os.path.exists(os.path.join(directory, CPU))
         self.trouble: str | None = None
+
+
+class Outcome(Recorded):
+    """The recording of a program that was run; `ending` tells how the program ended."""
+
+    def __init__(self, plan: Plan, ending: Ending, meta: dict[str, object]) -> None:
+        super().__init__(plan.directory, plan.cwd, meta)
+        self.ending = ending
 
 
 def plan(
@@ -153,7 +160,7 @@ def execute(plan: Plan) -> Outcome:
     return outcome
 
 
-def write_meta(outcome: Outcome) -> None:
+def write_meta(outcome: Recorded) -> None:
     """Write `meta.json` as it is known now; a failure is the outcome's trouble."""
     outcome.meta["files"] = file_sizes(outcome.directory)
     try:
@@ -165,7 +172,7 @@ def write_meta(outcome: Outcome) -> None:
         outcome.trouble = f"{outcome.directory}: cannot write the recording: {explain(error)}"
 
 
-def load_profiles(outcome: Outcome) -> dict[str, Profile]:
+def load_profiles(outcome: Recorded) -> dict[str, Profile]:
     """Read the recorded profiles, by what a person calls them; the CPU profile is the first.
 
     Raises:
@@ -177,7 +184,7 @@ def load_profiles(outcome: Outcome) -> dict[str, Profile]:
     return load_recording(outcome.directory)
 
 
-def add_summaries(outcome: Outcome, profiles: Mapping[str, Profile]) -> dict[str, Summary]:
+def add_summaries(outcome: Recorded, profiles: Mapping[str, Profile]) -> dict[str, Summary]:
     """Put the biggest boxes of each profile into the recording's metadata, and return them."""
     from whet.driver.summary import summarize, summary_record
 
@@ -192,7 +199,7 @@ def add_summaries(outcome: Outcome, profiles: Mapping[str, Profile]) -> dict[str
     return summaries
 
 
-def write_report(outcome: Outcome, profiles: Mapping[str, Profile]) -> str:
+def write_report(outcome: Recorded, profiles: Mapping[str, Profile]) -> str:
     """Write `report.html` and return its path (absolute).
 
     Raises:
@@ -315,7 +322,7 @@ def _why_partial(ending: Ending, facts: Mapping[str, object]) -> str | None:
     return f"the program ended with status {ending.exit_status} past Python's own shutdown"
 
 
-def _title(outcome: Outcome) -> str:
+def _title(outcome: Recorded) -> str:
     program = outcome.meta["program"]
     assert isinstance(program, dict)
     return " ".join(["python", *program["command"][1:]])

@@ -1,0 +1,190 @@
+#include "remote/codes.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace whet::remote {
+namespace {
+
+constexpr size_t MOST_TEXT = 4096, MOST_LINES = 4 << 20;
+
+template <class T> T field(const void *copy, size_t offset) {
+    T value;
+    memcpy(&value, static_cast<const unsigned char *>(copy) + offset, sizeof value);
+    return value;
+}
+
+void append_utf8(std::string &to, uint32_t c) {
+    if (c < 0x80) {
+        to += static_cast<char>(c);
+    } else if (c < 0x800) {
+        to += static_cast<char>(0xC0 | c >> 6);
+        to += static_cast<char>(0x80 | (c & 63));
+    } else if (c < 0x10000) {
+        to += static_cast<char>(0xE0 | c >> 12);
+        to += static_cast<char>(0x80 | (c >> 6 & 63));
+        to += static_cast<char>(0x80 | (c & 63));
+    } else {
+        to += static_cast<char>(0xF0 | c >> 18);
+        to += static_cast<char>(0x80 | (c >> 12 & 63));
+        to += static_cast<char>(0x80 | (c >> 6 & 63));
+        to += static_cast<char>(0x80 | (c & 63));
+    }
+}
+
+// A reader of the variable-length numbers in a location table: six bits a byte, the low ones first.
+struct Varints {
+    const std::string &table;
+    size_t at;
+
+    uint32_t next() {
+        uint32_t value = 0;
+        for (int shift = 0; at < table.size() && shift < 32; shift += 6) {
+            auto byte = static_cast<unsigned char>(table[at++]);
+            value |= static_cast<uint32_t>(byte & 63) << shift;
+            if (!(byte & 64))
+                break;
+        }
+        return value;
+    }
+    int32_t next_signed() {
+        uint32_t value = next();
+        auto half = static_cast<int32_t>(value >> 1);
+        return value & 1 ? -half : half;
+    }
+};
+
+} // namespace
+
+int32_t line_of(const std::string &table, int32_t first_line, int64_t offset) {
+    enum { LONG_FORM = 14, NO_COLUMNS = 13, ONE_LINE = 10, NOWHERE = 15 };
+    int64_t target = offset < 0 ? 0 : offset;
+    int64_t covered = 0;
+    int32_t line = first_line;
+    for (size_t at = 0; at < table.size();) {
+        auto head = static_cast<unsigned char>(table[at++]);
+        int code = head >> 3 & 15;
+        covered += 2 * ((head & 7) + 1); // code units of two bytes
+        Varints numbers{table, at};
+        if (code == LONG_FORM || code == NO_COLUMNS)
+            line += numbers.next_signed();
+        else if (code >= ONE_LINE && code < NO_COLUMNS)
+            line += code - ONE_LINE;
+        if (target < covered)
+            return code == NOWHERE ? first_line : line;
+        // The bytes after an entry's first one have their highest bit clear.
+        while (at < table.size() && !(table[at] & 0x80))
+            ++at;
+    }
+    return first_line;
+}
+
+size_t Codes::head_bytes() const {
+    size_t last = std::max({at_.code_filename, at_.code_name, at_.code_lines, at_.object_type});
+    return std::max(last + 8, at_.code_first_line + 4);
+}
+
+CodeHead Codes::head_in(const unsigned char *copy) const {
+    return {field<uint64_t>(copy, at_.code_filename), field<uint64_t>(copy, at_.code_name),
+            field<uint64_t>(copy, at_.code_lines), field<int32_t>(copy, at_.code_first_line)};
+}
+
+// The type is known by its name, so that no symbol of it is needed; asked once.
+bool Codes::is_code_type(uint64_t type) {
+    if (code_type_)
+        return type == code_type_;
+    uint64_t name;
+    if (!type || !memory_.word(type + at_.type_name, &name) || memory_.text(name, 8) != "code")
+        return false;
+    code_type_ = type;
+    return true;
+}
+
+bool Codes::heads(const std::vector<uint64_t> &addresses, std::vector<CodeHead> *to) {
+    size_t each = head_bytes();
+    std::vector<unsigned char> copies(addresses.size() * each);
+    std::vector<Piece> pieces;
+    for (size_t i = 0; i < addresses.size(); ++i)
+        pieces.push_back({addresses[i], each, copies.data() + i * each});
+    if (!memory_.read_all(pieces))
+        return false;
+    to->clear();
+    for (size_t i = 0; i < addresses.size(); ++i) {
+        const unsigned char *copy = copies.data() + i * each;
+        if (!is_code_type(field<uint64_t>(copy, at_.object_type)))
+            return false;
+        to->push_back(head_in(copy));
+    }
+    return true;
+}
+
+bool Codes::text(uint64_t address, std::string *to) const {
+    unsigned char head[128];
+    size_t wanted = std::max(at_.text_length, at_.text_state) + 8;
+    if (!address || wanted > sizeof head || !memory_.read(address, head, wanted))
+        return false;
+    auto length = field<uint64_t>(head, at_.text_length);
+    auto state = field<uint32_t>(head, at_.text_state);
+    size_t kind = state >> 2 & 7;
+    bool is_compact = state >> 5 & 1, is_ascii = state >> 6 & 1;
+    if (!is_compact || (kind != 1 && kind != 2 && kind != 4))
+        return false;
+    length = std::min<uint64_t>(length, MOST_TEXT);
+    std::string data(length * kind, '\0');
+    if (!memory_.read(address + (is_ascii ? at_.ascii_bytes : at_.compact_bytes), data.data(), data.size()))
+        return false;
+    to->clear();
+    for (size_t i = 0; i < length; ++i) {
+        if (kind == 1)
+            append_utf8(*to, static_cast<unsigned char>(data[i]));
+        else if (kind == 2)
+            append_utf8(*to, field<uint16_t>(data.data(), 2 * i));
+        else
+            append_utf8(*to, field<uint32_t>(data.data(), 4 * i));
+    }
+    return true;
+}
+
+bool Codes::bytes(uint64_t address, std::string *to) const {
+    uint64_t size;
+    if (!address || !memory_.word(address + at_.bytes_size, &size) || size > MOST_LINES)
+        return false;
+    to->resize(size);
+    return memory_.read(address + at_.bytes_value, to->data(), size);
+}
+
+bool Codes::load(const CodeHead &head, Code *to) const {
+    to->first_line = head.first_line;
+    return text(head.name, &to->name) && text(head.filename, &to->filename) && bytes(head.lines, &to->lines);
+}
+
+int32_t Codes::number(uint64_t address, const CodeHead &head) {
+    auto known = by_address_.find(address);
+    if (known != by_address_.end() && known->second.head == head)
+        return known->second.number;
+    Code code;
+    std::vector<CodeHead> again;
+    // Its parts were read after the stack: they are its own only if it is still there.
+    if (!load(head, &code) || !heads({address}, &again) || !(again[0] == head))
+        return -1;
+    std::string key =
+        code.filename + '\0' + code.name + '\0' + std::to_string(code.first_line) + '\0' + code.lines;
+    auto [slot, fresh] = known_.emplace(std::move(key), static_cast<int32_t>(codes_.size()));
+    if (fresh) {
+        codes_.push_back(std::move(code));
+        lines_.emplace_back();
+    }
+    by_address_[address] = {head, slot->second};
+    return slot->second;
+}
+
+int32_t Codes::line(int32_t number, int64_t offset) {
+    auto [slot, fresh] = lines_[static_cast<size_t>(number)].emplace(offset, 0);
+    if (fresh) {
+        const Code &code = codes_[static_cast<size_t>(number)];
+        slot->second = line_of(code.lines, code.first_line, offset);
+    }
+    return slot->second;
+}
+
+} // namespace whet::remote

@@ -1,0 +1,65 @@
+// Code objects of another process: names and lines, read once and kept while they are the same.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "remote/layout.hpp"
+#include "remote/memory.hpp"
+
+namespace whet::remote {
+
+// What tells that an address still holds the code object that was there before.
+struct CodeHead {
+    uint64_t filename = 0, name = 0, lines = 0;
+    int32_t first_line = 0;
+    bool operator==(const CodeHead &) const = default;
+};
+
+struct Code {
+    std::string name, filename; // UTF-8; co_qualname
+    int32_t first_line = 0;
+    std::string lines; // co_linetable
+};
+
+// The line of the instruction at `offset` bytes by a location table (Objects/locations.md in CPython's
+// sources, 3.11 and later); `first_line` where the table has none for it.
+int32_t line_of(const std::string &table, int32_t first_line, int64_t offset);
+
+class Codes {
+  public:
+    Codes(const Memory &memory, const Layout &layout) : memory_(memory), at_(layout) {}
+
+    // Read the heads of code objects; false if one cannot be read or is no code object.
+    bool heads(const std::vector<uint64_t> &addresses, std::vector<CodeHead> *to);
+    // The number of the code object at `address` that looked like `head`; -1 if it is gone or implausible.
+    int32_t number(uint64_t address, const CodeHead &head);
+    // Source line of an instruction.
+    int32_t line(int32_t number, int64_t offset);
+
+    const std::vector<Code> &all() const { return codes_; }
+
+  private:
+    bool is_code_type(uint64_t type);
+    bool text(uint64_t address, std::string *to) const;
+    bool bytes(uint64_t address, std::string *to) const;
+    bool load(const CodeHead &head, Code *to) const;
+    size_t head_bytes() const;
+    CodeHead head_in(const unsigned char *copy) const;
+
+    const Memory &memory_;
+    const Layout &at_;
+    uint64_t code_type_ = 0;
+    std::vector<Code> codes_;
+    std::unordered_map<std::string, int32_t> known_; // equal code objects are one
+    struct Known {
+        CodeHead head;
+        int32_t number;
+    };
+    std::unordered_map<uint64_t, Known> by_address_;
+    std::vector<std::unordered_map<int64_t, int32_t>> lines_;
+};
+
+} // namespace whet::remote

@@ -1,0 +1,268 @@
+"""Find the Python interpreter in another process: which file, where its `_PyRuntime` lies, which version.
+
+Everything is read from /proc/PID: maps, the files through /proc/PID/root (so that a container's are its
+own), and memory. Nothing is stopped, traced or changed. Specification of the files: System V ABI.
+"""
+
+import os
+import re
+import struct
+
+from whet.collect.remote.door import load_remote
+from whet.collect.remote.tables import DEBUG_OFFSETS_BYTES, OFFSETS, SAID
+from whet.errors import CollectError
+
+__all__ = ["Interpreter", "command_line", "find_interpreter", "start_time"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+_COOKIE = b"xdebugpy"
+_SECTION = struct.Struct("<IIQQQQII")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_SEGMENT = struct.Struct("<IIQQQQQQ")
+_VERSION_IN_NAME = re.compile(r"python3\.(\d+)")
+_WANTED = (b"_PyRuntime", b"Py_Version")
+_MOST_TABLE_BYTES = 64 << 20
+_MACHINES = {"x86_64": 62, "aarch64": 183}
+
+
+class Interpreter:
+    """A Python that runs in another process.
+
+    Attributes:
+        pid: the process.
+        version: (major, minor, micro).
+        file: the program or library that holds it, as the process names it.
+        runtime: address of its `_PyRuntime`.
+        layout: where it keeps things, by the names of `tables.OFFSETS`.
+    """
+
+    def __init__(
+        self, pid: int, version: tuple[int, int, int], file: str, runtime: int, layout: dict[str, int]
+    ) -> None:
+        self.pid = pid
+        self.version = version
+        self.file = file
+        self.runtime = runtime
+        self.layout = layout
+
+
+def find_interpreter(pid: int) -> Interpreter:
+    """Find the interpreter of a process and check that whet knows it.
+
+    Raises:
+        CollectError: there is no such process, it may not be read, it is no Python, or none that is known.
+    """
+    mapped = _mapped_files(pid)
+    is_python = False
+    for file, start in mapped:
+        places = _places(pid, file, start)
+        is_python = is_python or _VERSION_IN_NAME.search(os.path.basename(file)) is not None
+        if "_PyRuntime" in places:
+            return _identify(pid, file, places)
+    if is_python:
+        raise CollectError(
+            f"process {pid}: its Python has neither the symbol _PyRuntime nor the section .PyRuntime",
+            hint="use a Python that was not stripped of its dynamic symbols",
+        )
+    name = command_line(pid)[:1] or ["?"]
+    raise CollectError(
+        f"process {pid} ({os.path.basename(name[0])}) is not Python",
+        hint="whet attach reads CPython 3.11 to 3.15; a launcher's Python may be its child: --subprocesses",
+    )
+
+
+def command_line(pid: int) -> list[str]:
+    """Return the arguments of a process; [] where they are not known."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            data = file.read()
+    except OSError:
+        return []
+    return (
+        [part.decode("utf-8", "surrogateescape") for part in data.rstrip(b"\0").split(b"\0")] if data else []
+    )
+
+
+def start_time(pid: int) -> int:
+    """Return when a process was started, in clock ticks since boot; 0 where there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _mapped_files(pid: int) -> list[tuple[str, int]]:
+    """Return (path, address of its first byte) of mapped files, those named after Python first."""
+    try:
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        raise CollectError(f"there is no process {pid}", hint="ps -C python3 lists some") from None
+    except PermissionError:
+        raise _refusal(pid) from None
+    except ProcessLookupError:
+        raise CollectError(f"process {pid} has ended") from None
+    starts: dict[str, int] = {}
+    for line in lines:
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[5].startswith("/"):
+            address = int(fields[0].partition("-")[0], 16) - int(fields[2], 16)
+            starts.setdefault(fields[5], address)
+    if not lines:
+        raise CollectError(f"process {pid} has ended, or is a thread of the kernel: it has no memory")
+    return sorted(starts.items(), key=lambda item: "python" not in os.path.basename(item[0]))
+
+
+def _refusal(pid: int) -> CollectError:
+    """Return the error that says why a process may not be read, and what would help."""
+    try:
+        owner = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return CollectError(f"process {pid} has ended")
+    if owner != os.geteuid():
+        return CollectError(
+            f"process {pid} belongs to user {owner} and may not be read by user {os.geteuid()}",
+            hint="sudo whet attach, or the capability CAP_SYS_PTRACE (in a container: --cap-add=SYS_PTRACE)",
+        )
+    if _ptrace_scope() > 0:
+        return CollectError(
+            f"process {pid} may not be read: kernel.yama.ptrace_scope is {_ptrace_scope()}",
+            hint="sudo sysctl kernel.yama.ptrace_scope=0, or sudo whet attach, or CAP_SYS_PTRACE",
+        )
+    return CollectError(
+        f"process {pid} may not be read: it has more rights than this one, or forbids it (PR_SET_DUMPABLE)",
+        hint="sudo whet attach, or the capability CAP_SYS_PTRACE (in a container: --cap-add=SYS_PTRACE)",
+    )
+
+
+def _ptrace_scope() -> int:
+    try:
+        with open("/proc/sys/kernel/yama/ptrace_scope", encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 0
+
+
+# ---- the file -----------------------------------------------------------------------------------
+
+
+def _places(pid: int, file: str, start: int) -> dict[str, int]:
+    """Return the addresses in the process of the wanted symbols; the section stands in for its symbol."""
+    for path in (f"/proc/{pid}/root{file.removesuffix(' (deleted)')}", f"/proc/{pid}/exe"):
+        if path.endswith("/exe") and not _is_executable(pid, file):
+            continue
+        try:
+            with open(path, "rb") as elf:
+                found = _read_places(elf, start)
+        except (OSError, struct.error, ValueError):
+            continue
+        if found:
+            return found
+    return {}
+
+
+def _is_executable(pid: int, file: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/exe") == file
+    except OSError:
+        return False
+
+
+def _read_places(elf: "BinaryIO", start: int) -> dict[str, int]:
+    head = elf.read(64)
+    if head[:6] != b"\x7fELF\x02\x01" or head[18] != _MACHINES.get(os.uname().machine):
+        return {}
+    kind = head[16]
+    (offset,) = struct.unpack_from("<Q", head, 40)
+    row_bytes, count, names_at = struct.unpack_from("<HHH", head, 58)
+    # A fixed program (ET_EXEC) lies where it was linked to; others are moved by their lowest address.
+    base = 0 if kind == 2 else start - _lowest_address(elf, head)
+    sections = [_SECTION.unpack_from(_at(elf, offset + i * row_bytes, row_bytes)) for i in range(count)]
+    if not sections:
+        return {}
+    names = _at(elf, sections[names_at][4], sections[names_at][5])
+    found = {}
+    for name, section_kind, _, address, place, size, link, _ in sections:
+        if section_kind in (2, 11) and "_PyRuntime" not in found:  # symbol tables: all, or the dynamic ones
+            texts = _at(elf, sections[link][4], sections[link][5])
+            found.update({n: base + a for n, a in _symbols(_at(elf, place, size), texts).items()})
+        elif names[name : names.find(b"\0", name)] == b".PyRuntime":
+            found.setdefault("_PyRuntime", base + address)
+    return found
+
+
+def _lowest_address(elf: "BinaryIO", head: bytes) -> int:
+    (offset,) = struct.unpack_from("<Q", head, 32)
+    row_bytes, count = struct.unpack_from("<HH", head, 54)
+    rows = [_SEGMENT.unpack_from(_at(elf, offset + i * row_bytes, row_bytes)) for i in range(count)]
+    return min((row[3] & ~0xFFF for row in rows if row[0] == 1), default=0)
+
+
+def _symbols(table: bytes, texts: bytes) -> dict[str, int]:
+    found = {}
+    for name in _WANTED:
+        text_at = texts.find(b"\0" + name + b"\0") + 1
+        if not text_at:
+            continue
+        for row in _SYMBOL.iter_unpack(table[: len(table) // _SYMBOL.size * _SYMBOL.size]):
+            if row[0] == text_at and row[3]:
+                found[name.decode()] = row[4]
+                break
+    return found
+
+
+def _at(file: "BinaryIO", offset: int, size: int) -> bytes:
+    if size > _MOST_TABLE_BYTES:
+        raise ValueError("a table of impossible size")
+    file.seek(offset)
+    return file.read(size)
+
+
+# ---- which one it is ----------------------------------------------------------------------------
+
+
+def _identify(pid: int, file: str, places: dict[str, int]) -> Interpreter:
+    runtime = places["_PyRuntime"]
+    read_memory = load_remote().read_memory
+    head = read_memory(pid, runtime, 24)
+    if not head:
+        raise _refusal(pid)
+    said = struct.unpack_from("<QQ", head, 8) if head[:8] == _COOKIE and len(head) == 24 else None
+    version = said[0] if said else 0
+    if not version and "Py_Version" in places:
+        data = read_memory(pid, places["Py_Version"], 8)
+        version = int.from_bytes(data, "little") if len(data) == 8 else 0
+    numbers = (version >> 24 & 255, version >> 16 & 255, version >> 8 & 255)
+    in_name = _VERSION_IN_NAME.search(os.path.basename(file))
+    if not version and in_name:
+        numbers = (3, int(in_name[1]), 0)
+    minor = numbers[:2]
+    text = ".".join(map(str, numbers if version else numbers[:2]))
+    if minor not in OFFSETS or (said is None and minor in SAID):
+        raise CollectError(
+            f"process {pid} runs Python {text}, which whet cannot read from outside",
+            hint="whet attach reads CPython 3.11 to 3.15",
+        )
+    if said and said[1]:
+        raise CollectError(
+            f"process {pid} runs the free-threaded Python {text}, which whet cannot read from outside",
+            hint="all its threads move while they are read; a build with the GIL can be read",
+        )
+    return Interpreter(pid, numbers, file, runtime, _layout(pid, runtime, minor))
+
+
+def _layout(pid: int, runtime: int, minor: tuple[int, int]) -> dict[str, int]:
+    """Return the table of a version, corrected by what the process says itself."""
+    layout = dict(OFFSETS[minor])
+    if minor in SAID:
+        size = DEBUG_OFFSETS_BYTES[minor]
+        data: bytes = load_remote().read_memory(pid, runtime, size)
+        if len(data) != size:
+            raise CollectError(f"process {pid} has ended")
+        words = struct.unpack(f"<{size // 8}Q", data)
+        layout.update({name: words[index] for name, index in SAID[minor].items()})
+    return layout
