@@ -57,6 +57,7 @@ bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, r
 	$(BIN)/python benchmarks/bench_trust.py $(BENCH)
 	$(BIN)/python benchmarks/attach.py $(BENCH)
 	$(BIN)/python benchmarks/live_cost.py $(BENCH)
+	$(BIN)/python benchmarks/load_speed.py $(BENCH)
 
 fuzz: $(STAMP)  ## fuzz the codec under sanitizers, a minute for each target
 	$(MAKE) -C fuzz run

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -161,6 +164,40 @@ def test_server_that_never_shakes_hands_is_given_up():
         status, _, err = load("-t", 0.5, f"https://127.0.0.1:{server.port}/")
     assert status == 2
     assert "no connection within 0.5 s" in err
+
+
+def test_no_files_left_is_a_kind_of_failure():
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with raw_server(answering(OK)) as server:
+        # The client raises the soft limit to the hard one, so a process of its own gets a low hard one.
+        code = (
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60));"
+            "from whet.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        )
+        url = f"http://127.0.0.1:{server.port}/"
+        done = subprocess.run(
+            [sys.executable, "-c", code, "load", "-n", "300", "-c", "100", url],
+            capture_output=True,
+            text=True,
+        )
+    assert limits == resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert done.returncode == 0, done.stderr
+    assert "too many open files" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_interrupt_while_the_first_connection_is_made_ends_at_once():
+    with raw_server(silent) as server:
+        command = [sys.executable, "-m", "whet", "load", "-t", "0", f"https://127.0.0.1:{server.port}/"]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while not server.connections:
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate()
+    assert child.returncode == 130
+    assert "Traceback" not in err
 
 
 def test_server_that_goes_away_leaves_failures_by_kind():

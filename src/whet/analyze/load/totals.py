@@ -112,6 +112,12 @@ class Totals:
             kind = OTHER_ERRORS
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
+    def take_connections(self, other: Totals) -> None:
+        """Add the connections that were made before what counts."""
+        self.dial.merge(other.dial)
+        self.tls.merge(other.tls)
+        self.connections += other.connections
+
     def merge(self, other: Totals) -> None:
         """Add everything that another load came to."""
         for name in ("latency", "service", "wait", "read", "write", "dial", "tls", "late"):

@@ -53,6 +53,7 @@ class Crew:
             self._dialer = self._route.dialer(target.origin)
             self._workers = [HttpWorker(self._route, self._spawn) for _ in range(options.connections)]
         self._done: asyncio.Future[None] = self._loop.create_future()
+        self._opening: asyncio.Task[object] | None = None
         self.schedule: Schedule | None = None
 
     @property
@@ -68,9 +69,12 @@ class Crew:
         """
         first = self._workers[0]
         first.book = ledger
+        self._opening = self._loop.create_task(first.connect())
         try:
             async with asyncio.timeout(self._options.timeout_s or None):
-                await first.connect()
+                await self._opening
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
         except DialError as error:
             hint = "is the server running?" if "refused" in str(error) else None
             raise SourceError(f"{self._options.target.url}: {error}", hint=hint) from None
@@ -125,6 +129,10 @@ class Crew:
 
     def stop(self) -> None:
         """End the phase now; what is under way is given up and counts as nothing."""
+        if self._opening:
+            self._opening.cancel()
+        if self.schedule:
+            self.schedule.limit.left = 0
         for worker in self._workers:
             worker.close()
         self._finish()

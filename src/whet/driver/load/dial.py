@@ -60,14 +60,17 @@ class Dialer:
             DialError: there is none.
         """
         begin_ns = time.perf_counter_ns()
-        made = await self._socket()
         try:
-            if self._proxy and self.origin.scheme == "https":
-                await self._tunnel(made)
-            return await self._transport(made, make, begin_ns)
-        except BaseException:
-            made.close()
-            raise
+            made = await self._socket()
+            try:
+                if self._proxy and self.origin.scheme == "https":
+                    await self._tunnel(made)
+                return await self._transport(made, make, begin_ns)
+            except BaseException:
+                made.close()
+                raise
+        except OSError as error:
+            raise DialError(_reason(error)) from None
 
     async def _transport(self, made: socket.socket, make: Callable[[], P], begin_ns: int) -> tuple[P, Dialed]:
         dialed_ns = time.perf_counter_ns()

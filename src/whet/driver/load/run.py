@@ -78,8 +78,10 @@ async def _run(
     try:
         with on_interrupt(stop):
             await crew.open(ledger)
-            if options.warm_up_s:
-                await crew.run(Limit(end_ns=int(options.warm_up_s * 1e9)), Ledger(Totals()))
+            if options.warm_up_s and not reason:
+                warm_up = Totals()
+                await crew.run(Limit(end_ns=int(options.warm_up_s * 1e9)), Ledger(warm_up))
+                ledger.totals.take_connections(warm_up)
             effort = Effort(0, 0, 0)
             if not reason:
                 measuring()
