@@ -16,6 +16,7 @@ from whet.driver.load.dial import Dialed
 __all__ = ["Ledger", "Sink"]
 
 _BLOCK_ROWS = 4096
+_BLOCK_VALUES = _BLOCK_ROWS * len(Column)
 Sink = Callable[[npt.NDArray[np.int64]], None]
 
 
@@ -38,7 +39,7 @@ class Ledger:
 
     def answered(self) -> None:
         """Take that `rows` has become longer."""
-        if len(self.rows) >= _BLOCK_ROWS * len(Column):
+        if len(self.rows) >= _BLOCK_VALUES:
             self.flush()
 
     def flush(self) -> None:
