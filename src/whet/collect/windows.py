@@ -5,6 +5,7 @@ collector on for the time that it is wanted; where it is on already, be it for a
 takes two snapshots and their difference. Nothing here knows of HTTP or files.
 """
 
+import gc
 import os
 import zlib
 from _thread import allocate_lock
@@ -117,8 +118,14 @@ def switch_off(collector: str) -> None:
     """Stop a collector, whoever started it; what it has stays for `snapshot`."""
     probe = load_probe()
     with _switching:
-        if is_on(collector):
-            {"cpu": probe.sampler_stop, "heap": probe.heap_stop, "block": probe.blocking_stop}[collector]()
+        if not is_on(collector):
+            return
+        if collector == "cpu":
+            probe.sampler_stop()
+        elif collector == "heap":
+            probe.heap_stop(gc.get_objects)
+        else:
+            probe.blocking_stop()
 
 
 def snapshot(kind: str) -> bytes:
