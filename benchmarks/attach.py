@@ -3,8 +3,8 @@
     benchmarks/attach.py [--quick] [--rounds N]
 
 The program (programs/call_chains.py) makes nothing but short calls along two chains that never mix, so that
-every torn stack shows. In each round all readers take their turns in random order, each beside a run
-without any; the loss is that of the program's own turns while the reader is surely at work. Where a
+every torn stack shows. In each round all readers take their turns in random order, and two runs without
+any; the loss is that of the program's own turns while the reader is surely at work. Where a
 chroot has Python 3.15, its `profiling.sampling` reads a 3.15 program beside whet doing the same.
 Writes results/attach.json and the table in README.md (not with --quick).
 """
@@ -28,8 +28,9 @@ from profilers import VENV
 from whet.formats.pprof import decode
 
 PROGRAM = HERE / "programs/call_chains.py"
-SECONDS = 4.0  # for which a reader reads
+SECONDS = 3.0  # for which a reader reads
 LEAD_S, TAIL_S = 1.5, 0.5  # for which the program runs before and after that, for readers that start slowly
+BARE, AGAIN = "no reader", "no reader, again"
 CHROOT = [str(ROOT / "tools/newer_python.sh"), "run"]
 LINK = re.compile(r"(?:^|[.:])([ab])(\d)$")
 
@@ -59,7 +60,11 @@ def py_spy(rate: int, *more: str) -> Callable[[int, str], list[str]]:
 
 def sampling(rate: int, *more: str) -> Callable[[int, str], list[str]]:
     options = ["attach", "-r", str(rate), "-d", str(round(SECONDS)), "--collapsed", *more]
-    return lambda pid, out: [*CHROOT, "python3.15", "-m", "profiling.sampling", *options, "-o", out, str(pid)]
+    # It finds files by its own view of the file system: it is run in the program's.
+    return lambda pid, out: [
+        *("nsenter", "-t", str(pid), "-m", "-r", "python3.15", "-m", "profiling.sampling"),
+        *(*options, "-o", out, str(pid)),
+    ]
 
 
 def of_recording(path: Path) -> Stacks:
@@ -156,27 +161,43 @@ def judge(reader: Reader, out: Path) -> dict[str, float]:
 def measure(rounds: int, threads: int) -> dict[str, list[dict[str, float]]]:
     rows: dict[str, list[dict[str, float]]] = {}
     everyone = readers()
+    pythons = {reader.python for reader in everyone}
     for _ in range(rounds):
-        random.shuffle(everyone)
-        for reader in everyone:
-            with tempfile.TemporaryDirectory() as scratch:
-                bare = turn(None, reader.python, Path(scratch), threads)
-                found = turn(reader, reader.python, Path(scratch), threads)
-            found["ratio"] = bare["turns"] / max(found["turns"], 1)
-            rows.setdefault(reader.name, []).append(found)
-            print(reader.name, found, flush=True)
+        bare: dict[tuple[str, ...], float] = {}
+        took: list[tuple[str, tuple[str, ...], dict[str, float]]] = []
+        turns: list[tuple[str, tuple[str, ...], Reader | None]]
+        turns = [(reader.name, reader.python, reader) for reader in everyone]
+        turns += [(name, python, None) for python in pythons for name in (BARE, AGAIN)]
+        random.shuffle(turns)
+        for name, python, reader in turns:
+            # Below the checkout: the one folder that the chroot sees, too.
+            with tempfile.TemporaryDirectory(dir=ROOT / "build") as scratch:
+                found = turn(reader, python, Path(scratch), threads)
+            if name == BARE:
+                bare[python] = found["turns"]
+            else:
+                took.append((name, python, found))
+        for name, python, found in took:
+            found["ratio"] = bare[python] / max(found["turns"], 1)
+            if name == AGAIN and python[-1] != sys.executable:
+                name += ", of 3.15"
+            rows.setdefault(name, []).append(found)
+            print(name, found, flush=True)
     return rows
 
 
 def table(rows: dict[str, list[dict[str, float]]]) -> str:
     lines = ["| reader | samples/s | impossible stacks | program's time, ratio |", "|---|---|---|---|"]
-    for name in [reader.name for reader in readers()]:
+    order = [reader.name for reader in readers()]
+    for name in sorted(rows, key=lambda name: order.index(name) if name in order else -1):
         found = rows[name]
-        lines.append(
-            f"| {name} | {spread([f['samples_per_s'] for f in found], 0)}"
-            f" | {statistics.median(f['impossible'] for f in found):.1%}"
-            f" | {spread([f['ratio'] for f in found], 3)} |"
-        )
+        ratio = spread([f["ratio"] for f in found], 3)
+        if "samples_per_s" not in found[0]:
+            lines.append(f"| {name} | | | {ratio} |")
+            continue
+        reached = spread([f["samples_per_s"] for f in found], 0)
+        impossible = statistics.median(f["impossible"] for f in found)
+        lines.append(f"| {name} | {reached} | {impossible:.1%} | {ratio} |")
     return "\n".join(lines)
 
 
