@@ -7,9 +7,11 @@ takes two snapshots and their difference. Nothing here knows of HTTP or files.
 
 import gc
 import os
+import sys
 import zlib
 from _thread import allocate_lock
 
+from whet.collect.exits import ForkHooks
 from whet.collect.probe import load_probe
 from whet.collect.recording import BLOCK, CPU, HEAP, MUTEX
 from whet.collect.settings import DEFAULT_MEAN_BYTES, DEFAULT_THRESHOLD_NS
@@ -64,10 +66,53 @@ _watchers = dict.fromkeys(COLLECTORS, 0)
 _switching = allocate_lock()
 
 
+class _Forks:
+    """Keeps the collectors' thread away from forks: from 3.12 on, CPython warns of threads in them.
+
+    A session does so itself.
+    """
+
+    def __init__(self) -> None:
+        self._hooks: ForkHooks | None = None
+        self._paused = False
+
+    def watch(self) -> None:
+        """Do so while a collector runs."""
+        if sys.version_info >= (3, 12) and self._hooks is None:
+            self._hooks = ForkHooks(self._before, self._after)
+            self._hooks.install()
+
+    def release(self) -> None:
+        """Do so no longer, if none runs."""
+        if self._hooks and not any(map(is_on, COLLECTORS)):
+            self._hooks.restore()
+            self._hooks = None
+
+    def forget(self) -> None:
+        """Know in a child that nothing is paused there."""
+        self._paused = False
+
+    def _before(self) -> None:
+        from whet.collect.session import active
+
+        if active() is None and any(map(is_on, COLLECTORS)):
+            self._paused = True
+            load_probe().pause_threads()
+
+    def _after(self) -> None:
+        if self._paused:
+            self._paused = False
+            load_probe().resume_threads()
+
+
+_forks = _Forks()
+
+
 def _forget() -> None:
     """In a forked child: the thread that had the lock did not come along."""
     global _switching
     _switching = allocate_lock()
+    _forks.forget()
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -76,6 +121,7 @@ os.register_at_fork(after_in_child=_forget)
 def _start(collector: "Collector") -> None:
     with _switching:
         collector.start()
+        _forks.watch()
 
 
 def kinds_of(collector: str) -> "list[str]":
@@ -126,6 +172,7 @@ def switch_off(collector: str) -> None:
             probe.heap_stop(gc.get_objects)
         else:
             probe.blocking_stop()
+        _forks.release()
 
 
 def snapshot(kind: str) -> bytes:
@@ -171,6 +218,7 @@ def take(
     finally:
         with _switching:
             own.stop()
+            _forks.release()
     return own.snapshots([])[file] if wanted else None
 
 
