@@ -5,6 +5,7 @@
 #include <array>
 #include <csignal>
 #include <ctime>
+#include <mutex>
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/prctl.h>
@@ -27,6 +28,28 @@ std::array<Collector *, MAX_COLLECTORS> collectors{};
 OwnThread service;
 std::atomic<bool> stopping{false};
 sem_t wake;
+
+// Threads end without the GIL; until they have, and others run again, nobody else ends or starts any.
+// Replaced in a forked child: whoever held it did not come along.
+std::mutex *changing = new std::mutex;
+
+class Changing {
+  public:
+    // Needs the GIL, and may let go of it meanwhile.
+    Changing() : held_(changing) {
+        if (held_->try_lock())
+            return;
+        Py_BEGIN_ALLOW_THREADS;
+        held_->lock();
+        Py_END_ALLOW_THREADS;
+    }
+    ~Changing() { held_->unlock(); }
+    Changing(const Changing &) = delete;
+    Changing &operator=(const Changing &) = delete;
+
+  private:
+    std::mutex *held_;
+};
 
 template <class Use> void each_collector(Use use) {
     for (Collector *collector : collectors)
@@ -152,6 +175,7 @@ void after_fork_in_parent() {
 
 // Our threads do not survive fork; the collectors' state is left where it lies.
 void after_fork_in_child() {
+    changing = new std::mutex;
     if (!any_collector())
         return;
     this_thread() = {};
@@ -171,6 +195,39 @@ void prepare_once() {
     static bool prepared = sem_init(&wake, 0, 0) == 0 &&
                            pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
     (void)prepared;
+}
+
+// ---- the threads' beginning and end, by whoever is Changing ----------------------------------------
+
+void end_threads() {
+    stopping.store(true, std::memory_order_release);
+    service_wake();
+    Py_BEGIN_ALLOW_THREADS;
+    service.end();
+    each_collector([](Collector &c) { c.end_threads(); });
+    Py_END_ALLOW_THREADS;
+}
+
+bool start_threads() {
+    if (!any_collector())
+        return true;
+    stopping.store(false, std::memory_order_release);
+    bool ok = service.start(service_main, nullptr);
+    each_collector([&](Collector &c) { ok &= c.start_threads(); });
+    return ok;
+}
+
+void remove(const Collector &collector) {
+    end_threads();
+    for (size_t i = 0; i < MAX_COLLECTORS; ++i)
+        if (collectors[i] == &collector) {
+            collectors[i] = nullptr;
+            code_keeper_forget_place(i);
+        }
+    if (any_collector())
+        start_threads();
+    else
+        code_keeper_remove();
 }
 
 PyObject *end_threads_at_exit(PyObject *, PyObject *) {
@@ -203,48 +260,33 @@ Collector *service_collector(size_t place) { return collectors[place]; }
 bool service_join(Collector &collector) {
     prepare_once();
     end_with_interpreter();
-    service_pause();
+    Changing changing;
+    end_threads();
     for (Collector *&place : collectors)
         if (!place) {
             place = &collector;
             break;
         }
     code_keeper_install();
-    if (service_resume())
+    if (start_threads())
         return true;
-    service_leave(collector);
+    remove(collector);
     return false;
 }
 
 void service_leave(Collector &collector) {
-    service_pause();
-    for (size_t i = 0; i < MAX_COLLECTORS; ++i)
-        if (collectors[i] == &collector) {
-            collectors[i] = nullptr;
-            code_keeper_forget_place(i);
-        }
-    if (any_collector())
-        service_resume();
-    else
-        code_keeper_remove();
+    Changing changing;
+    remove(collector);
 }
 
 void service_pause() {
-    stopping.store(true, std::memory_order_release);
-    service_wake();
-    Py_BEGIN_ALLOW_THREADS;
-    service.end();
-    each_collector([](Collector &c) { c.end_threads(); });
-    Py_END_ALLOW_THREADS;
+    Changing changing;
+    end_threads();
 }
 
 bool service_resume() {
-    if (!any_collector())
-        return true;
-    stopping.store(false, std::memory_order_release);
-    bool ok = service.start(service_main, nullptr);
-    each_collector([&](Collector &c) { ok &= c.start_threads(); });
-    return ok;
+    Changing changing;
+    return start_threads();
 }
 
 void service_resolve() {

@@ -60,9 +60,8 @@ _SPENT = {
 _watchers = dict.fromkeys(COLLECTORS, 0)
 
 
-# Starting and stopping end the collectors' service thread for a moment, without the GIL; two threads
-# that did so at once would wait for each other's. gevent's locks, put in their place later, know one
-# thread only.
+# Whether a collector runs is asked and changed by one thread at a time; starting and stopping let go of
+# the GIL. gevent's locks, put in their place later, know one thread only.
 _switching = allocate_lock()
 
 
