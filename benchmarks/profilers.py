@@ -137,6 +137,11 @@ WHOLE = (
     Profiler("whet --block", _whet("--block"), "whet"),
     Profiler("whet --gc", _whet("--gc"), "whet"),
     Profiler("whet --all", _whet("--all"), "whet"),
+    Profiler(
+        "whet's agent",
+        lambda py, out, work: ["env", f"WHET_AGENT={out}", f"WHET_AGENT_SPOOL={out}-spool", py, *work],
+        "whet",
+    ),
     Profiler("memray", _memray(), "memray"),
     Profiler("memray, Python's allocators", _memray("--trace-python-allocators"), "memray"),
     Profiler("tracemalloc", lambda py, _out, work: [py, "-X", "tracemalloc=1", *work]),

@@ -145,7 +145,7 @@ def go_pprof(*arguments: str, directory: Path) -> subprocess.CompletedProcess[st
         ("mutex", "__main__.spin"),
         ("goroutine", "__main__.sleeper"),
         ("threadcreate", "threading.Thread._bootstrap"),
-        ("heap?seconds=1", "__main__.contend"),
+        ("heap?seconds=1", "__main__.spin"),
     ],
 )
 def test_go_tool_pprof_fetches(server, source, function, tmp_path):
