@@ -429,7 +429,7 @@ def test_an_unchanged_program_serves_where_its_environment_says():
         [sys.executable, "-c", code], wait_for=r"serves http://(\S+?)/", env={"WHET_LIVE": "127.0.0.1:0"}
     ) as (_, address):
         assert "time.sleep" not in ask(address, "/debug/pprof/cmdline").text
-        assert "[sleep]" in ask(address, "/debug/pprof/goroutine?debug=2").text
+        assert '"MainThread"' in ask(address, "/debug/pprof/goroutine?debug=2").text
 
 
 @pytest.mark.parametrize("value", ["nonsense", "127.0.0.1:0,nonsense", "0.0.0.0:0", "TAKEN"])

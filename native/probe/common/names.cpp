@@ -66,7 +66,16 @@ std::string module_from_path(const std::string &filename) {
 // Reads module dictionaries only: attribute access could run a lazy module's import.
 void FunctionNamer::read_modules() {
     PyObject *modules = PySys_GetObject("modules"); // borrowed
-    if (!modules || !PyDict_Check(modules) || PyDict_GET_SIZE(modules) == modules_read_)
+    if (!modules || !PyDict_Check(modules))
+        return;
+    // It learns its file only when it is run, long after it came into the table.
+    PyObject *script = PyDict_GetItemString(modules, "__main__"); // borrowed
+    if (script && PyModule_Check(script)) {
+        std::string filename = absolute(utf8(PyDict_GetItemString(PyModule_GetDict(script), "__file__")));
+        if (!filename.empty())
+            module_by_file_[filename] = "__main__";
+    }
+    if (PyDict_GET_SIZE(modules) == modules_read_)
         return;
     modules_read_ = PyDict_GET_SIZE(modules);
     PyObject *key, *module;

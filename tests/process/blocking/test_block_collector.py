@@ -47,10 +47,12 @@ def test_each_wait_has_its_reason_and_its_length(tmp_path: Path, threads: int, r
         expected = {wait["reason"], "sleep"} if wait["reason"] == "gil" else {wait["reason"], "gil"}
         reasons = {reason for function, reason in count if function == name}
         assert reasons <= expected | {"gil"}, name
-        assert sum(count[name, reason] for reason in expected) >= wait["count"] * 0.7, name
+        assert sum(count[name, reason] for reason in expected) >= wait["count"] * 0.7 - 1, name
         tolerance_ns = max(TOLERANCE_SHARE * wait["ns"], TOLERANCE_NS * wait["count"])
         assert ns[name] <= wait["ns"] + tolerance_ns, name
         assert ns[name] >= wait["ns"] - wait["busy_ns"] - tolerance_ns, name
+    waits = sum(wait["count"] for wait in result["waits"].values())
+    assert sum(count.values()) >= waits * 0.7
     assert result["statistics"]["dropped"] == 0
     assert result["statistics"]["rejected"] == 0
 
