@@ -9,7 +9,7 @@ waited for (Go's mutex profile).
 from whet.collect.probe import load_probe
 from whet.collect.recording import BLOCK, MUTEX
 from whet.collect.settings import DEFAULT_THRESHOLD_NS
-from whet.collect.snapshot import doubt_lines, packed
+from whet.collect.snapshot import doubt_lines, packed, spent_ns
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
@@ -42,6 +42,8 @@ class BlockCollector:
     """
 
     name = "block"
+    # Statistics that are CPU time taken from the program.
+    SPENT = ("recording_ns", "calls_ns", "service_ns")
 
     def __init__(self, *, threshold_ns: int = DEFAULT_THRESHOLD_NS) -> None:
         if not MIN_THRESHOLD_NS <= threshold_ns <= MAX_THRESHOLD_NS:
@@ -92,7 +94,7 @@ class BlockCollector:
     def comments(self) -> list[str]:
         """Return what a reader of the profiles should know about how they were made."""
         s = self.statistics()
-        own_ns = s["recording_ns"] + s["calls_ns"] + s["service_ns"]
+        own_ns = spent_ns(self.SPENT, s)
         lines = [
             f"whet: threshold_ns={self.threshold_ns}",
             f"whet: own_ns={own_ns:.0f}",

@@ -7,7 +7,7 @@ reports; what it gives is a profile.proto with the value types `samples/count` a
 
 from whet.collect.probe import load_probe
 from whet.collect.recording import CPU
-from whet.collect.snapshot import doubt_lines, packed
+from whet.collect.snapshot import doubt_lines, packed, spent_ns
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
@@ -42,6 +42,8 @@ class CpuCollector:
     """
 
     name = "cpu"
+    # Statistics that are CPU time taken from the program.
+    SPENT = ("handler_ns", "service_ns")
 
     def __init__(self, *, rate_hz: float = DEFAULT_RATE_HZ) -> None:
         if not 1 <= rate_hz <= MAX_RATE_HZ:
@@ -78,7 +80,7 @@ class CpuCollector:
     def comments(self) -> list[str]:
         """Return what a reader of the profile should know about how it was made."""
         s = self.statistics()
-        own_ns = s["handler_ns"] + s["service_ns"]
+        own_ns = spent_ns(self.SPENT, s)
         program_ns = max(s["process_cpu_ns"] - own_ns, 1.0)
         lines = [
             f"whet: rate_hz={self.rate_hz:g}",

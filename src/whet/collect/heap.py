@@ -11,7 +11,7 @@ import os
 from whet.collect.probe import load_probe
 from whet.collect.recording import HEAP, HEAP_PEAK
 from whet.collect.settings import DEFAULT_MEAN_BYTES
-from whet.collect.snapshot import doubt_lines, packed
+from whet.collect.snapshot import doubt_lines, packed, spent_ns
 from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
@@ -46,6 +46,8 @@ class HeapCollector:
     """
 
     name = "heap"
+    # Statistics that are CPU time taken from the program.
+    SPENT = ("sampling_ns", "service_ns", "hooks_ns", "types_ns")
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class HeapCollector:
     def comments(self) -> list[str]:
         """Return what a reader of the profile should know about how it was made."""
         s = self.statistics()
-        own_ns = s["sampling_ns"] + s["service_ns"] + s["hooks_ns"] + s["types_ns"]
+        own_ns = spent_ns(self.SPENT, s)
         lines = [
             f"whet: heap_mean_bytes={s['mean_bytes']:.0f}",
             f"whet: heap_samples={s['samples']:.0f}",

@@ -2,11 +2,11 @@
 
 import zlib
 
-__all__ = ["doubt_lines", "packed"]
+__all__ = ["doubt_lines", "packed", "spent_ns"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def packed(data: bytes) -> bytes:
@@ -21,3 +21,8 @@ def doubt_lines(
     """Return a comment for each counter of `meanings` that is not 0."""
     happened = ((name, text) for name, text in meanings.items() if statistics[name])
     return [f"whet: {prefix}{name}={statistics[name]:.0f} ({text})" for name, text in happened]
+
+
+def spent_ns(names: "Iterable[str]", statistics: "Mapping[str, float]") -> float:
+    """Return the CPU time that the statistics called `names` add up to."""
+    return sum(statistics[name] for name in names)

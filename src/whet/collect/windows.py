@@ -16,15 +16,17 @@ from whet.collect.probe import load_probe
 from whet.collect.recording import BLOCK, CPU, HEAP, MUTEX
 from whet.collect.settings import DEFAULT_MEAN_BYTES, DEFAULT_THRESHOLD_NS
 from whet.collect.snapshot import packed
+from whet.collect.snapshot import spent_ns as sum_spent_ns
 from whet.errors import CollectError
 
 __all__ = [
     "COLLECTORS",
+    "collector_of",
     "difference",
     "is_on",
     "is_watched",
-    "kinds_of",
     "snapshot",
+    "snapshots",
     "spent_ns",
     "switch_off",
     "switch_on",
@@ -35,6 +37,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from whet.collect.blocking import BlockCollector
+    from whet.collect.cpu import CpuCollector
+    from whet.collect.heap import HeapCollector
     from whet.collect.settings import Collector
 
 # Kind of profile -> (its collector, the name of its file in a recording).
@@ -49,12 +54,6 @@ COLLECTORS = {
     "cpu": ("sampler_running", "rate_hz", 100),
     "heap": ("heap_running", "mean_bytes", DEFAULT_MEAN_BYTES),
     "block": ("blocking_running", "threshold_ns", DEFAULT_THRESHOLD_NS),
-}
-# Collector -> its statistics that are time it has taken from the program.
-_SPENT = {
-    "cpu": ("handler_ns", "service_ns"),
-    "heap": ("sampling_ns", "service_ns", "hooks_ns"),
-    "block": ("calls_ns", "recording_ns", "service_ns"),
 }
 # Collector -> how many `take` its difference right now.
 _watchers = dict.fromkeys(COLLECTORS, 0)
@@ -123,9 +122,9 @@ def _start(collector: "Collector") -> None:
         _forks.watch()
 
 
-def kinds_of(collector: str) -> "list[str]":
-    """Return the kinds of profiles that a collector gives."""
-    return [kind for kind, (its, _) in _KINDS.items() if its == collector]
+def collector_of(kind: str) -> str:
+    """Return the collector that gives a kind of profile (`cpu`, `heap`, `block`, `mutex`)."""
+    return _KINDS[kind][0]
 
 
 def is_watched(collector: str) -> bool:
@@ -135,8 +134,7 @@ def is_watched(collector: str) -> bool:
 
 def spent_ns(collector: str) -> float:
     """Return the CPU time that a collector has taken since it was started."""
-    statistics = _statistics(collector)
-    return sum(statistics[name] for name in _SPENT[collector])
+    return sum_spent_ns(_make(collector, None).SPENT, _statistics(collector))
 
 
 def is_on(collector: str) -> bool:
@@ -180,8 +178,13 @@ def snapshot(kind: str) -> bytes:
     Args:
         kind: `cpu`, `heap`, `block` or `mutex`.
     """
-    collector, file = _KINDS[kind]
-    return _make(collector, _rate(collector)).snapshots([])[file]
+    return snapshots(collector_of(kind))[kind]
+
+
+def snapshots(collector: str) -> dict[str, bytes]:
+    """Return all that a collector has at this moment, by kind, gzip-compressed profile.proto."""
+    files = _make(collector, _rate(collector)).snapshots([])
+    return {kind: files[file] for kind, (its, file) in _KINDS.items() if its == collector}
 
 
 def take(
@@ -254,7 +257,7 @@ def _statistics(collector: str) -> dict[str, float]:
     return statistics
 
 
-def _make(collector: str, rate: int | None) -> "Collector":
+def _make(collector: str, rate: int | None) -> "CpuCollector | HeapCollector | BlockCollector":
     rate = COLLECTORS[collector][2] if rate is None else rate
     if collector == "cpu":
         from whet.collect.cpu import CpuCollector

@@ -132,12 +132,12 @@ class Endpoints:
 
     def _collected(self, name: str, request: Request) -> Response:
         kind = _PROFILES[name][0]
+        collector = windows.collector_of(kind)
         seconds = self._delta_seconds(request)
         if isinstance(seconds, Response):
             return seconds
         if seconds:
             return self._taken(name, request, seconds)
-        collector = "heap" if kind == "heap" else "block"
         if request.value("rate"):
             self._set_rate(collector, request)
         if name == "heap" and (request.number("gc") or 0) > 0:
@@ -193,7 +193,7 @@ class Endpoints:
         kind = "cpu" if name == "cpu" else _PROFILES[name][0]
         rate = request.number("rate") if request.value("rate") else None
         try:
-            with _Claim(kind if kind != "mutex" else "block", seconds):
+            with _Claim(windows.collector_of(kind), seconds):
                 data = windows.take(kind, seconds, request.wait, rate=rate)
         except CollectError as error:
             what = "CPU profiling" if kind == "cpu" else f"{name} profiling"
@@ -307,5 +307,5 @@ def _counts() -> dict[str, int]:
     # Looking for leaks takes long, and is left to who asks for it.
     counts = {name: dumps.count(name) for name in dumps.DUMPS if name != "goroutineleak"}
     for name, (kind, _) in _PROFILES.items():
-        counts[name] = int(windows.is_on("heap" if kind == "heap" else "block"))
+        counts[name] = int(windows.is_on(windows.collector_of(kind)))
     return counts

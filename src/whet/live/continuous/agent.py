@@ -133,7 +133,6 @@ class Agent:
         self._windows = 0
         self._trouble: str | None = None
         self._own_ns = 0
-        self._spent_ns = 0.0
         self._adopt_at_s = time.monotonic() + ADOPT_EVERY_S
         self._cutter = Ticker(self._cut_tick)
         self._mailer = Ticker(self._send_tick)
@@ -146,13 +145,16 @@ class Agent:
             SourceError: the spool cannot be written.
         """
         global _active
+        self._run()
+        _active = self
+        self._fork_hooks.install()
+        atexit.register(self.close)
+
+    def _run(self) -> None:
         self._spool = Spool(self._spool_root, max_bytes=self._spool_bytes)
         self._sender = Sender(self._spool, self._delivery)
         self._start_collectors()
         self._closed = False
-        _active = self
-        self._fork_hooks.install()
-        atexit.register(self.close)
         self._start_threads()
 
     def close(self) -> None:
@@ -294,7 +296,7 @@ class Agent:
         self._spool.forget()
         self._begin()
         try:
-            self.start()
+            self._run()  # the hooks came along
         except WhetError as error:
             self._closed = True
             os.write(2, f"whet: agent: {error}\n".encode())

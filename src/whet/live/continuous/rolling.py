@@ -30,7 +30,6 @@ class Rolling:
         self._ours = False
         self._spent_ns = 0.0
         self._before: dict[str, bytes] | None = None
-        self._kinds = windows.kinds_of(collector)
 
     def begin(self) -> None:
         """Start the collector, or look at the one that runs; windows begin now.
@@ -45,7 +44,7 @@ class Rolling:
             windows.switch_on(self.collector, self.rate)
             self._before = None
         else:
-            self._before = self._snapshots()
+            self._before = windows.snapshots(self.collector)
 
     def cut(self, rate: int | None = None) -> dict[str, bytes]:
         """End a window and begin the next; return its profiles by kind, gzip-compressed.
@@ -61,11 +60,8 @@ class Rolling:
         if not windows.is_on(self.collector):
             self.begin()
             return {}
-        now = self._snapshots()
-        try:
-            found = self._since_before(now)
-        except CollectError:
-            found = {}
+        now = windows.snapshots(self.collector)
+        found = self._since_before(now)
         self._before = now
         is_changed = rate is not None and rate != self.rate
         if is_changed:
@@ -79,10 +75,7 @@ class Rolling:
         """Return the last window's profiles and stop the collector, if it is ours."""
         if not windows.is_on(self.collector):
             return {}
-        try:
-            found = self._since_before(self._snapshots())
-        except CollectError:
-            found = {}
+        found = self._since_before(windows.snapshots(self.collector))
         if self._ours and not windows.is_watched(self.collector):
             windows.switch_off(self.collector)
         return found
@@ -93,15 +86,16 @@ class Rolling:
         spent_ns, self._spent_ns = max(now_ns - self._spent_ns, 0.0), now_ns
         return spent_ns
 
-    def _snapshots(self) -> dict[str, bytes]:
-        return {kind: windows.snapshot(kind) for kind in self._kinds}
-
     def _since_before(self, now: dict[str, bytes]) -> dict[str, bytes]:
         if self._before is None:
             return now
-        return {
-            kind: windows.difference(data, self._before[kind], amounts=AMOUNTS) for kind, data in now.items()
-        }
+        before = self._before
+        try:
+            return {
+                kind: windows.difference(data, before[kind], amounts=AMOUNTS) for kind, data in now.items()
+            }
+        except CollectError:
+            return {}  # somebody restarted it
 
     def _is_large(self, now: dict[str, bytes]) -> bool:
         # What the heap has in use is known only to a collector that saw it being allocated.
