@@ -21,7 +21,12 @@ def run(name: str, *arguments: str) -> str:
 
 
 # Run by other modules: name -> which one.
-ELSEWHERE = {"mandelweb.py": "test_mandelweb.py", "shop.py": "test_guide.py"}
+ELSEWHERE = {
+    "flask_shop.py": "test_services.py",
+    "mandelweb.py": "test_mandelweb.py",
+    "shop.py": "test_guide.py",
+    "starlette_weather.py": "test_services.py",
+}
 
 
 def test_every_example_is_run_by_a_test() -> None:

@@ -18,19 +18,22 @@ __all__ = ["asgi"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
     from typing import Any
 
     from whet.live.endpoints import Endpoints
 
-    Scope = dict[str, Any]
-    Receive = Callable[[], Awaitable[dict[str, Any]]]
-    Send = Callable[[dict[str, Any]], Awaitable[None]]
+    Scope = MutableMapping[str, Any]
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
+    # Applications differ in what they call a scope's type.
+    AnyApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def asgi(
-    app: "App",
+    app: "AnyApp",
     *,
     mount: str = "/debug",
     token: str | None = None,
@@ -139,14 +142,14 @@ async def _respond(response: Response, send: "Send", *, has_body: bool) -> None:
     await send({"type": "http.response.body", "body": response.body if has_body else b""})
 
 
-def _timed(app: "App") -> "App":
+def _timed(app: "AnyApp") -> "App":
     async def timed(scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
         status = 500
 
-        async def noting(message: "dict[str, Any]") -> None:
+        async def noting(message: "Message") -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
