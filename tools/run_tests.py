@@ -7,6 +7,11 @@
 Other Pythons are those called python3.X on PATH or installed by pyenv, 3.11 to 3.15; each gets an
 environment of its own, .venv-3.X. Output comes whole for each Python, in their order. The last line is
 the sum over all of them.
+
+Quick tests of several Pythons share the processors, and real processes then wait for each other. What
+fails so is run again, once and alone: what passes then is called unsteady, and is a test or a piece of
+code to repair; what fails again, a crash, or more than a few failures, fails the run. With --all nothing
+is run again.
 """
 
 from __future__ import annotations
@@ -37,6 +42,8 @@ NOT_OF_THE_INTERPRETER = (
     "tests/process/test_prof_servers.py",
 )
 SIDE_BY_SIDE = ("--numprocesses=2", "--dist=worksteal")
+# More failures than these on one Python are not for lack of a processor.
+FEW = 4
 PROBE = (
     "import sys, sysconfig, pathlib, ensurepip;"
     "assert pathlib.Path(sysconfig.get_path('include'), 'Python.h').exists(), 'no headers';"
@@ -54,6 +61,17 @@ class Python:
     version: str
     path: str
     prefix: tuple[str, ...] = ()
+    mine: bool = False
+
+    @property
+    def venv(self) -> str:
+        return f".venv-{self.version}"
+
+    @property
+    def pytest(self) -> list[str]:
+        """The command that runs tests on it and remembers, apart from others, which failed."""
+        binary = self.path if self.mine else f"{self.venv}/bin/python"
+        return [*self.prefix, binary, "-m", "pytest", "-q", f"-ocache_dir=.pytest_cache/{self.version}"]
 
 
 def candidates(version: str) -> list[str]:
@@ -110,46 +128,63 @@ def run(command: list[str], say: Say) -> tuple[int, str]:
     return child.returncode, closing
 
 
-def run_pytest(prefix: tuple[str, ...], binary: str, arguments: list[str], say: Say) -> Counter[str]:
+def run_pytest(python: Python, arguments: list[str], say: Say) -> Counter[str]:
     """Run pytest and return the counts of its closing line."""
-    status, closing = run([*prefix, binary, "-m", "pytest", *arguments], say)
+    crashes = 0
+
+    def say_and_watch(line: str) -> None:
+        nonlocal crashes
+        crashes += "crashed while running" in line
+        say(line)
+
+    status, closing = run([*python.pytest, *arguments], say_and_watch)
     counts = Counter({word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped)", closing)})
     errors = sum(int(n) for n in re.findall(r"(\d+) errors?", closing))
     # 5 is pytest's "nothing collected"; any other status without a failed test is a run that broke.
     broken = status not in (0, 5) and not counts["failed"] and not errors
     counts["failed"] += errors + broken
+    counts["broken"] += errors + broken + crashes
     return counts
 
 
-def test_here(version: str, *, everything: bool) -> Counter[str]:
+def say_at_once(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def test_here(python: Python, *, everything: bool) -> Counter[str]:
     """Run all tests on this Python; its output is shown as it comes."""
-    print(f"python {version}: {sys.executable}", flush=True)
-
-    def say(line: str) -> None:
-        sys.stdout.write(line)
-        sys.stdout.flush()
-
-    return run_pytest((), sys.executable, selection(everything=everything), say)
+    say_at_once(f"python {python.version}: {python.path}\n")
+    return run_pytest(python, selection(everything=everything), say_at_once)
 
 
 def test_other(python: Python, *, everything: bool) -> tuple[str, Counter[str]]:
     """Make this Python's environment and run in it what an interpreter can break; return output, counts."""
     where = " in the chroot folder" if python.prefix else ""
     output = [f"\npython {python.version}: {python.path}{where}\n"]
-    venv = f".venv-{python.version}"
-    making = [*python.prefix, str(ROOT / "tools/make_venv.sh"), python.path, venv, "test"]
+    making = [*python.prefix, str(ROOT / "tools/make_venv.sh"), python.path, python.venv, "test"]
     if run(making, output.append)[0]:
         output.append(f"python {python.version}: environment could not be made\n")
-        return "".join(output), Counter(failed=1)
+        return "".join(output), Counter(failed=1, broken=1)
     tests = [t for t in OTHER_PYTHON_TESTS if (ROOT / t).is_dir()]
     left_out = [] if everything else [f"--ignore={path}" for path in NOT_OF_THE_INTERPRETER]
-    arguments = [*selection(everything=everything), *left_out, *tests]
-    counts = run_pytest(python.prefix, f"{venv}/bin/python", arguments, output.append)
+    counts = run_pytest(python, [*selection(everything=everything), *left_out, *tests], output.append)
     return "".join(output), counts
 
 
+def test_again(python: Python, counts: Counter[str]) -> Counter[str]:
+    """Run what failed again, alone; return the counts with what passed now as `unsteady`."""
+    if not counts["failed"] or counts["broken"] or counts["failed"] > FEW:
+        return counts
+    say_at_once(f"\npython {python.version}: once more, alone: what failed\n")
+    again = run_pytest(python, ["-v", "--last-failed", "--last-failed-no-failures=none"], say_at_once)
+    unsteady = min(again["passed"], counts["failed"])
+    steady = Counter({"unsteady": unsteady, "failed": counts["failed"] - unsteady})
+    return Counter({**counts, **steady})
+
+
 def selection(*, everything: bool) -> list[str]:
-    return ["-q"] if everything else ["-q", "-m", "not slow", *SIDE_BY_SIDE]
+    return [] if everything else ["-m", "not slow", *SIDE_BY_SIDE]
 
 
 def main() -> int:
@@ -158,25 +193,28 @@ def main() -> int:
     everything = parser.parse_args().all
     started = time.monotonic()
 
-    mine = "{}.{}".format(*sys.version_info)
-    pythons = find_on_this_machine(mine)
+    mine = Python("{}.{}".format(*sys.version_info), sys.executable, mine=True)
+    pythons = find_on_this_machine(mine.version)
     if everything:
-        pythons += find_in_chroot({mine, *(p.version for p in pythons)})
-    total: Counter[str] = Counter()
+        pythons += find_in_chroot({mine.version, *(p.version for p in pythons)})
+    counts: dict[Python, Counter[str]] = {}
     if everything:
-        total += test_here(mine, everything=True)
+        counts[mine] = test_here(mine, everything=True)
     with ThreadPoolExecutor(1) as beside:
-        others = [beside.submit(test_other, python, everything=everything) for python in pythons]
+        others = [(p, beside.submit(test_other, p, everything=everything)) for p in pythons]
         if not everything:
-            total += test_here(mine, everything=False)
-        for other in others:
-            output, counts = other.result()
-            print(output, end="", flush=True)
-            total += counts
+            counts[mine] = test_here(mine, everything=False)
+        for python, other in others:
+            output, counts[python] = other.result()
+            say_at_once(output)
+    if not everything:
+        counts = {python: test_again(python, found) for python, found in counts.items()}
+    total = sum(counts.values(), Counter())
 
-    tested = ", ".join([mine, *(p.version for p in pythons)])
+    tested = ", ".join(p.version for p in counts)
     print(f"\ntested on Python {tested} in {time.monotonic() - started:.0f} s")
-    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    unsteady = f", {total['unsteady']} unsteady (see above)" if total["unsteady"] else ""
+    print(f"{total['passed']} passed, {total['failed']} failed{unsteady}, {total['skipped']} skipped")
     return 1 if total["failed"] else 0
 
 

@@ -88,7 +88,7 @@ void FunctionNamer::read_modules() {
             continue;
         auto [slot, fresh] = module_by_file_.emplace(filename, name);
         // One file under two names: the script itself stays __main__, else the shorter wins.
-        if (!fresh && slot->second != "__main__" && (name == "__main__" || name.size() < slot->second.size()))
+        if (!fresh && slot->second != "__main__" && name.size() < slot->second.size())
             slot->second = name;
     }
 }

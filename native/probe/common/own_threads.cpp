@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,10 +13,10 @@
 namespace whet::probe {
 namespace {
 
-// A joined thread is in the kernel's books for some microseconds more.
-void wait_until_gone(pid_t tid) {
+// For what takes some microseconds.
+template <class Condition> void yield_until(Condition done) {
     const int64_t give_up = clock_ns(CLOCK_MONOTONIC) + SECOND / 10;
-    while (tid && syscall(SYS_tgkill, getpid(), tid, 0) == 0 && clock_ns(CLOCK_MONOTONIC) < give_up)
+    while (!done() && clock_ns(CLOCK_MONOTONIC) < give_up)
         sched_yield();
 }
 
@@ -29,24 +30,32 @@ void own_thread_begin() {
 
 void own_thread_end() { ThreadTable::instance().include(this_thread().tid); }
 
-bool OwnThread::start(void *(*routine)(void *), void *argument) {
+bool OwnThread::start(const char *name, Routine *routine, void *argument) {
     if (there_)
         return true;
+    name_ = name;
+    routine_ = routine;
+    argument_ = argument;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 512 * 1024);
-    there_ = pthread_create(&thread_, &attributes, routine, argument) == 0;
+    there_ = pthread_create(&thread_, &attributes, main, this) == 0;
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (there_)
+        yield_until([&] { return tid_.load() != 0; });
     return there_;
 }
 
-void OwnThread::begin() {
+void *OwnThread::main(void *self) {
+    auto &thread = *static_cast<OwnThread *>(self);
+    prctl(PR_SET_NAME, thread.name_);
     own_thread_begin();
-    tid_.store(this_thread().tid);
+    thread.tid_.store(this_thread().tid);
+    return thread.routine_(thread.argument_);
 }
 
 void OwnThread::end() {
@@ -55,7 +64,8 @@ void OwnThread::end() {
     there_ = false;
     pthread_join(thread_, nullptr);
     pid_t tid = tid_.exchange(0);
-    wait_until_gone(tid);
+    // A joined thread is in the kernel's books for some microseconds more.
+    yield_until([tid] { return !tid || syscall(SYS_tgkill, getpid(), tid, 0) != 0; });
     ThreadTable::instance().include(tid);
 }
 

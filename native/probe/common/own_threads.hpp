@@ -13,15 +13,20 @@ void own_thread_end();
 
 class OwnThread {
   public:
-    // Start it unless it runs; false if that is not possible.
-    bool start(void *(*routine)(void *), void *argument);
-    // The routine's first call.
-    void begin();
+    using Routine = void *(void *);
+    // Start it unless it runs, and wait until everybody can tell that it is ours; false if that is
+    // not possible. `name` begins with "whet-".
+    bool start(const char *name, Routine *routine, void *argument);
     // Wait for the routine to return and for the kernel to forget the thread. Without the GIL.
     void end();
     void forget_after_fork();
 
   private:
+    static void *main(void *self);
+
+    const char *name_ = nullptr;
+    Routine *routine_ = nullptr;
+    void *argument_ = nullptr;
     pthread_t thread_{};
     bool there_ = false;
     std::atomic<pid_t> tid_{0};

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <pthread.h>
 #include <semaphore.h>
-#include <sys/prctl.h>
 
 #include "probe/common/clock.hpp"
 #include "probe/common/code_keeper.hpp"
@@ -136,8 +135,6 @@ void wait_for_work() {
 }
 
 void *service_main(void *) {
-    prctl(PR_SET_NAME, "whet-service");
-    service.begin();
     ServicePython python;
     Account account;
     while (!stopping.load(std::memory_order_acquire)) {
@@ -212,7 +209,7 @@ bool start_threads() {
     if (!any_collector())
         return true;
     stopping.store(false, std::memory_order_release);
-    bool ok = service.start(service_main, nullptr);
+    bool ok = service.start("whet-service", service_main, nullptr);
     each_collector([&](Collector &c) { ok &= c.start_threads(); });
     return ok;
 }

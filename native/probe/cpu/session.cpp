@@ -59,7 +59,7 @@ void Session::forget_code(uintptr_t code) {
 
 bool Session::start_threads() {
     stopping.store(false, std::memory_order_release);
-    return !wants_ticker || ticker.start(ticker_main, this);
+    return !wants_ticker || ticker.start("whet-ticker", ticker_main, this);
 }
 
 void Session::end_threads() {

@@ -77,10 +77,8 @@ void tick(ThreadTable &table, int64_t elapsed_ns, uint64_t round) {
 
 void *ticker_main(void *data) {
     auto &s = *static_cast<Session *>(data);
-    prctl(PR_SET_NAME, "whet-ticker");
     prctl(PR_SET_TIMERSLACK, 1UL);
     ThreadTable &table = ThreadTable::instance();
-    s.ticker.begin();
     const int64_t cpu_before_ns = s.ticker_cpu_ns.load();
     uint64_t random = static_cast<uint64_t>(clock_ns(CLOCK_MONOTONIC)) | 1;
     int64_t before = clock_ns(CLOCK_MONOTONIC), due = before;

@@ -150,6 +150,8 @@ Reason reason_of(CallKind kind, uintptr_t object, const Reader &reader) {
         return Reason::file_open;
     case CallKind::signal:
         return Reason::signal;
+    case CallKind::nothing:
+        break;
     }
     return Reason::other;
 }

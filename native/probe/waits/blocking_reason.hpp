@@ -27,6 +27,7 @@ enum class CallKind : uint8_t {
     open,
     signal,
     gil,
+    nothing, // a call made to learn what watching one costs
 };
 
 enum class Reason : uint8_t {

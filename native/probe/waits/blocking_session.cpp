@@ -131,7 +131,8 @@ void BlockingSession::look_at_running() {
             }
         }
         // Nothing says that a thread has come back from an old call, but its clock.
-        if (t->since_before.load() && thread_cpu_ns(t->tid) - t->born_clocks.cpu_ns > MOVED_NS)
+        if (t->since_before.load() &&
+            (thread_is_gone(t->tid) || thread_cpu_ns(t->tid) - t->born_clocks.cpu_ns > MOVED_NS))
             continue;
         if (wait.thread && t->begin.load(std::memory_order_acquire) == begin)
             waits.push_back(std::move(wait));
@@ -146,7 +147,8 @@ ThreadRows BlockingSession::threads() {
     Locked lock(mutex);
     ThreadRows rows = table.ended_threads();
     for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
-        if (uint32_t serial = t->serial.load())
+        // One that made no call leaves nothing behind that says when it ended.
+        if (uint32_t serial = t->serial.load(); serial && !thread_is_gone(t->tid))
             table.add_thread(&rows, serial, t->tid, thread_account(*t));
     return rows;
 }

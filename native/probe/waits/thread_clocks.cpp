@@ -29,6 +29,11 @@ template <size_t N> size_t read_task(pid_t tid, const char *name, char (&text)[N
 
 int64_t thread_cpu_ns(pid_t tid) { return clock_ns(thread_cpu_clock(tid)); }
 
+bool thread_is_gone(pid_t tid) {
+    timespec now;
+    return clock_gettime(thread_cpu_clock(tid), &now) != 0;
+}
+
 ThreadClocks thread_clocks(pid_t tid) {
     ThreadClocks clocks{thread_cpu_ns(tid), 0};
     char text[96];

@@ -19,6 +19,7 @@ struct ThreadClocks {
 // Zeros for a thread that has ended.
 ThreadClocks thread_clocks(pid_t tid);
 int64_t thread_cpu_ns(pid_t tid);
+bool thread_is_gone(pid_t tid);
 
 struct BlockedCall {
     long number; // SYS_*

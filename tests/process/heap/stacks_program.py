@@ -86,8 +86,8 @@ def main(levels, allocations, mean_bytes, budget_bytes, count_kept=0):
         descend(path, levels, allocations)
     keep(count_kept)
     after = resident_bytes()
-    statistics = collector.statistics()
     collector.stop()
+    statistics = collector.statistics()
     profile = decode(collector.snapshots()[HEAP])
     texts = profile.strings.texts()
     names = [texts[profile.functions.system_name[f]] for f in profile.locations.line_function]
