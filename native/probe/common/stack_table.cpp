@@ -228,14 +228,16 @@ int32_t ProfileWriter::location(uint32_t id) {
 std::string ProfileWriter::encode(int64_t started_wall_ns, int64_t duration_ns) {
     out_.time_nanos = started_wall_ns;
     out_.duration_nanos = duration_ns;
-    // The one mapping is the interpreter.
+    // The one mapping is the interpreter, by its bare name: the source view of `go tool pprof` disassembles
+    // a file that it can open, and locations have no addresses.
     Mappings &m = out_.mappings;
     m.id.push_back(1);
     for (auto *column : {&m.memory_start, &m.memory_limit, &m.file_offset})
         column->push_back(0);
     char executable[4096];
     ssize_t size = readlink("/proc/self/exe", executable, sizeof executable);
-    m.filename.push_back(out_.strings.add({executable, static_cast<size_t>(std::max<ssize_t>(size, 0))}));
+    std::string_view path(executable, static_cast<size_t>(std::max<ssize_t>(size, 0)));
+    m.filename.push_back(out_.strings.add(path.substr(path.rfind('/') + 1)));
     m.build_id.push_back(0);
     for (auto *flag : {&m.has_functions, &m.has_filenames, &m.has_line_numbers, &m.has_inline_frames})
         flag->push_back(1);
