@@ -24,7 +24,12 @@ def test_all_contracts_of_the_floors_are_kept(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))
 def test_each_compiled_module_has_one_door(path: Path) -> None:
-    doors = {"whet._native": "whet/kernels/__init__.py", "whet._probe": "whet/collect/probe.py"}
+    doors = {
+        "whet._native": "whet/kernels/__init__.py",
+        "whet._probe": "whet/collect/probe.py",
+        "whet._remote": "whet/collect/remote/door.py",
+        "whet._load": "whet/driver/load/lane.py",
+    }
     names = list(imported_names(path))
     for module, door in doors.items():
         if path != SOURCE / door:

@@ -6,6 +6,7 @@ The report goes to stdout, talk to stderr. Exit status: see HELP; 130 after Ctrl
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -56,13 +57,19 @@ def main(argv: list[str], streams: Streams) -> int:
 
 def _run(call: Call, streams: Streams, progress: Progress, filing: Filing | None = None) -> Outcome:
     options = call.options
-    offset: list[int] = []
+    begin_ns = 0
+    has_header = False
+
+    def measuring() -> None:
+        nonlocal begin_ns
+        begin_ns = time.perf_counter_ns()
+        if filing:
+            filing.start()
 
     def write_rows(block: npt.NDArray[np.int64]) -> None:
-        if not offset:
-            streams.write(HEADER)
-            offset.append(int(block[:, 0].min()))
-        streams.write(csv_rows(block, offset[0]))
+        nonlocal has_header
+        streams.write(("" if has_header else HEADER) + csv_rows(block, begin_ns))
+        has_header = True
 
     def show(elapsed_ns: int, totals: Totals) -> None:
         summary = summarize(totals, elapsed_ns, scheduled=bool(options.rate_hz))
@@ -73,7 +80,7 @@ def _run(call: Call, streams: Streams, progress: Progress, filing: Filing | None
             options,
             sink=write_rows if call.format == "csv" else None,
             progress=show if progress.is_on else None,
-            measuring=filing.start if filing else lambda: None,
+            measuring=measuring,
         )
     finally:
         progress.clear()

@@ -56,10 +56,9 @@ with one dash or two; they may stand anywhere.
       --count N         with gobench: run the load N times, a line for each
       --compare URL     both addresses in short turns, and the ratio of their latencies with its interval
       --while-profiling URL   record the server's CPU profile from URL/debug/pprof/profile meanwhile, file
-      both
-                        together and show the biggest boxes (with -z; default: 10s)
+                        both together and show the biggest boxes (with -z; default: 10s)
       --recording DIR   where to file them
-      --loop NAME       asyncio or uvloop (default: uvloop where it is installed)
+      --loop NAME       asyncio or uvloop: leave the compiled client out and serve all connections there
       --seed N          of the order of turns
       --quiet           no progress and no warnings
   -h, --help            show this help

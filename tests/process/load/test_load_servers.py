@@ -28,6 +28,7 @@ from process.load.servers import (
     raw_server,
     read_request,
 )
+from whet.driver.load.lane import load_native
 
 __all__ = ["go_program"]
 LOOPS = ["asyncio", *(["uvloop"] if importlib.util.find_spec("uvloop") else [])]
@@ -50,7 +51,7 @@ def go_url(go_program):
         yield url
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", [*LOOPS, "auto"])
 @pytest.mark.parametrize("place", ["/", "/chunks", "/big", "/here"])
 def test_every_request_to_a_go_server_is_answered(go_url, loop, place):
     read = numbers("-n", 300, "-c", 7, "--loop", loop, go_url + place)
@@ -58,7 +59,7 @@ def test_every_request_to_a_go_server_is_answered(go_url, loop, place):
     assert (read["answers"], read["failures"], read["size_bytes"]) == (300, 0, 300 * size)
     assert read["statuses"]["200"]["count"] == read["latency"]["count"] == 300
     assert read["connections"] == 7
-    assert read["settings"]["loop"] == loop
+    assert read["settings"]["loop"] == (loop if loop != "auto" else "native" if load_native() else LOOPS[-1])
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PUT", "POST"])
@@ -129,6 +130,17 @@ def test_http2_from_a_server_without_it_is_refused(go_program, go_url):
             status, _, err = load("-h2", "-n", 5, one)
             assert status == 2
             assert "does not speak HTTP/2" in err
+
+
+def test_http2_follows_redirects(go_program):
+    pytest.importorskip("h2", reason="the library h2 is not installed")
+    with go_server(go_program, "h2") as url:
+        read = numbers("-n", 20, "-c", 4, "-h2", f"{url}/here")
+        status, out, _ = load("--json", "-n", 3, "-c", 1, "-h2", f"{url}/loop")
+        kept = numbers("-n", 3, "-c", 1, "-h2", "-disable-redirects", f"{url}/here")
+    assert (read["answers"], read["statuses"]["200"]["count"], read["size_bytes"]) == (20, 20, 20 * 8)
+    assert (status, json.loads(out)["errors"]) == (1, {"stopped after 10 redirects": 3})
+    assert list(kept["statuses"]) == ["302"]
 
 
 def test_http2_without_its_library_says_what_to_install(monkeypatch):
@@ -325,7 +337,7 @@ def test_profile_that_cannot_be_had_leaves_no_recording(go_url, tmp_path):
     assert not (tmp_path / "rec").exists()
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", [*LOOPS, "auto"])
 def test_interrupt_prints_what_there_is_and_calls_it_partial(go_url, loop):
     command = [
         sys.executable,

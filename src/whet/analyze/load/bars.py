@@ -7,7 +7,7 @@ hey draws, show one long bar and ten empty ones.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whet.analyze.load.histogram import Histogram
 
@@ -26,7 +26,7 @@ class Bar:
 
 
 def bars(histogram: Histogram, most: int = 16) -> list[Bar]:
-    """Return at most about `most` bars between round numbers, without empty ones at the ends."""
+    """Return at most about `most` bars between round numbers; the first and the last are not empty."""
     if not histogram.count:
         return []
     edges = _edges(histogram.lowest_ns, histogram.highest_ns)
@@ -39,10 +39,11 @@ def bars(histogram: Histogram, most: int = 16) -> list[Bar]:
     # Bucket edges are not round numbers: what falls between belongs to the last bar.
     missing = histogram.count - sum(bar.count for bar in found)
     found[-1] = Bar(found[-1].low_ns, found[-1].high_ns, found[-1].count + missing)
-    while len(found) > 1 and not found[0].count:
-        found.pop(0)
-    while len(found) > 1 and not found[-1].count:
-        found.pop()
+    if not found[0].count:
+        # The lowest shares its bucket with the next edge, and is known exactly.
+        place = next(place for place, bar in enumerate(found) if bar.count)
+        found[0] = replace(found[0], count=1)
+        found[place] = replace(found[place], count=found[place].count - 1)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 from whet.driver.load.parser import BadAnswerError, Head, HeadCache, Parser
 
-__all__ = ["Asker", "Connection"]
+__all__ = ["CUT_OFF", "UNASKED", "Asker", "Connection"]
 
 _clock = time.perf_counter_ns
 _END = b"\r\n\r\n"
@@ -61,8 +61,9 @@ class Connection(asyncio.Protocol):
         self.asker = asker
         self.transport.write(request)
 
-    def data_received(self, data: bytes) -> None:
-        now_ns = _clock()
+    def data_received(self, data: bytes, at_ns: int = 0) -> None:
+        """Take bytes that came then; 0: now."""
+        now_ns = at_ns or _clock()
         asker = self.asker
         if self._parser is None and asker is not None:
             end = data.find(_END) + 4
@@ -72,9 +73,9 @@ class Connection(asyncio.Protocol):
                 self.answers += 1
                 asker.finished(self, head, now_ns, now_ns, head.length)
                 return
-        self._take(data, now_ns)
+        self._parse(data, now_ns)
 
-    def _take(self, data: bytes, now_ns: int) -> None:
+    def _parse(self, data: bytes, now_ns: int) -> None:
         if self.asker is None:
             # Nothing was asked: what comes cannot belong to anything, and the next answer could not be told
             # from it.
@@ -87,10 +88,10 @@ class Connection(asyncio.Protocol):
         try:
             complete = parser.feed(data)
         except BadAnswerError as error:
-            self._fail(str(error))
+            self.fail(str(error), unheard=False)
             return
         if complete and parser.rest:
-            self._fail(UNASKED)
+            self.fail(UNASKED, unheard=False)
         elif complete:
             self._finish(parser, now_ns)
 
@@ -103,26 +104,29 @@ class Connection(asyncio.Protocol):
         asker.finished(self, head, self._first_ns, now_ns, parser.size_bytes)
 
     def eof_received(self) -> None:
-        self._lost(None)
+        self.lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost(exc)
+        self.lost(exc)
 
-    def _lost(self, error: Exception | None) -> None:
+    def lost(self, error: Exception | None) -> None:
+        """Take that the connection has ended."""
         self.is_open = False
         if self.asker is None:
             return
         if self._parser is not None and error is None and self._parser.end():
             self._finish(self._parser, _clock())
-        elif isinstance(error, OSError):
-            self._fail((error.strerror or str(error) or type(error).__name__).lower())
+            return
+        if isinstance(error, OSError):
+            reason = (error.strerror or str(error) or type(error).__name__).lower()
         else:
-            self._fail(CUT_OFF if self._parser else CLOSED_EARLY)
+            reason = CUT_OFF if self._parser else CLOSED_EARLY
+        self.fail(reason, unheard=self._parser is None)
 
-    def _fail(self, reason: str) -> None:
-        asker, unheard = self.asker, self._parser is None
+    def fail(self, reason: str, *, unheard: bool) -> None:
+        """End the connection and tell who waits; `unheard`: not a byte of the answer came."""
+        asker = self.asker
         assert asker is not None
-        self._parser = self.asker = None
         self.drop()
         asker.failed(self, reason, unheard=unheard)
 

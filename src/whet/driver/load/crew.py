@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from whet.analyze.load.doubts import Effort
 from whet.analyze.load.histogram import Histogram
-from whet.driver.load.dial import Dialer, DialError
-from whet.driver.load.http2 import Http2Worker, SessionPool, require_h2
+from whet.driver.load.dial import DialError
+from whet.driver.load.http2 import Http2Worker, SessionPools, require_h2
+from whet.driver.load.lane import Lane, LaneSchedule, Rider, load_native
 from whet.driver.load.ledger import Ledger
 from whet.driver.load.options import LoadOptions
 from whet.driver.load.schedule import AsFast, Limit, Open, Paced, Schedule
@@ -34,6 +35,7 @@ class Crew:
 
     Attributes:
         dns_ns: how long the server's name took to resolve.
+        lane: serves the connections; None: the event loop does.
     """
 
     def __init__(self, options: LoadOptions) -> None:
@@ -42,16 +44,19 @@ class Crew:
         self._tasks: set[asyncio.Task[None]] = set()
         target = options.target
         self._route = Route(target, follows=options.follows, timeout_ns=int(options.timeout_s * 1e9))
-        self._pool: SessionPool | None = None
+        self._pools: SessionPools | None = None
         self._workers: list[HttpWorker] | list[Http2Worker]
         if options.http2:
             require_h2()
-            self._dialer = Dialer(target.origin, target.proxy, "h2")
-            pool = self._pool = SessionPool(self._route, self._dialer)
-            self._workers = [Http2Worker(self._route, self._spawn, pool) for _ in range(options.connections)]
+            pools = self._pools = SessionPools(self._route)
+            self._dialer = pools.of(target.origin).dialer
+            self._workers = [Http2Worker(self._spawn, pools) for _ in range(options.connections)]
         else:
             self._dialer = self._route.dialer(target.origin)
-            self._workers = [HttpWorker(self._route, self._spawn) for _ in range(options.connections)]
+            self._workers = [
+                HttpWorker(self._route, self._spawn, slot) for slot in range(options.connections)
+            ]
+        self.lane = self._route.lane = self._make_lane()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._opening: asyncio.Task[object] | None = None
         self.schedule: Schedule | None = None
@@ -103,6 +108,8 @@ class Crew:
         sweeper = Ticker(self._loop, sweep, begin_ns + _SWEEP_NS, _SWEEP_NS)
         self._loop.set_exception_handler(self._on_exception)
         ticker = None
+        if isinstance(schedule, LaneSchedule) and self.lane:
+            self.lane.begin(cast(list[Rider], self._workers), ledger, schedule, sweeper.file)
         try:
             schedule.begin(list(self._workers), begin_ns)
             if schedule.interval_ns:
@@ -111,6 +118,8 @@ class Crew:
                 )
             await self._done
         finally:
+            if self.lane:
+                self.lane.end()
             sweeper.close()
             if ticker:
                 ticker.close()
@@ -132,7 +141,7 @@ class Crew:
         if self._opening:
             self._opening.cancel()
         if self.schedule:
-            self.schedule.limit.left = 0
+            self.schedule.stop()
         for worker in self._workers:
             worker.close()
         self._finish()
@@ -141,8 +150,8 @@ class Crew:
         """End all connections."""
         for worker in self._workers:
             worker.close()
-        if self._pool:
-            self._pool.close()
+        if self._pools:
+            self._pools.close()
 
     def _finish(self) -> None:
         if not self._done.done():
@@ -150,11 +159,24 @@ class Crew:
 
     def _make_schedule(self, limit: Limit, ledger: Ledger) -> Schedule:
         options = self._options
+        plan: Schedule
         if options.rate_hz:
-            return Open(limit, _clock, self._finish, options.rate_hz, ledger.late)
-        if options.worker_rate_hz:
-            return Paced(limit, _clock, self._finish, options.worker_rate_hz)
-        return AsFast(limit, _clock, self._finish)
+            plan = Open(limit, _clock, self._finish, options.rate_hz, ledger.late)
+        elif options.worker_rate_hz:
+            plan = Paced(limit, _clock, self._finish, options.worker_rate_hz)
+        else:
+            plan = AsFast(limit, _clock, self._finish)
+        return LaneSchedule(plan, self.lane, options.rate_hz) if self.lane else plan
+
+    def _make_lane(self) -> Lane | None:
+        """Return a lane where it can serve what is asked for: HTTP/1.1 without TLS, connections that stay."""
+        options = self._options
+        target = options.target
+        is_plain = target.origin.scheme == "http" and not options.http2 and target.message.keep_alive
+        native = load_native() if is_plain and options.loop == "auto" and not options.worker_rate_hz else None
+        if native is None:
+            return None
+        return Lane(native, self._route.request, options.connections, follows=options.follows)
 
     def _sweeping(
         self, ledger: Ledger, lags: Histogram, begin_ns: int, progress: Callable[[int], None]
@@ -171,6 +193,8 @@ class Crew:
             if expires:
                 for worker in self._workers:
                     worker.expire(now_ns)
+                if self.lane:
+                    self.lane.expire(now_ns - self._route.timeout_ns)
             if ledger.problem:
                 self._fail(ledger.problem)
             progress(now_ns - begin_ns)

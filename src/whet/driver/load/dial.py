@@ -72,6 +72,21 @@ class Dialer:
         except OSError as error:
             raise DialError(_reason(error)) from None
 
+    async def open(self) -> tuple[socket.socket, Dialed]:
+        """Return a connected socket without TLS, and what it took.
+
+        Raises:
+            DialError: there is none.
+        """
+        begin_ns = time.perf_counter_ns()
+        try:
+            made = await self._socket()
+            if made.family != socket.AF_UNIX:
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            raise DialError(_reason(error)) from None
+        return made, Dialed(time.perf_counter_ns() - begin_ns, 0, "")
+
     async def _transport(self, made: socket.socket, make: Callable[[], P], begin_ns: int) -> tuple[P, Dialed]:
         dialed_ns = time.perf_counter_ns()
         loop = asyncio.get_running_loop()

@@ -11,13 +11,14 @@ import asyncio
 import time
 from typing import Any, cast
 
-from whet.driver.load.dial import DialError
-from whet.driver.load.schedule import Schedule
-from whet.driver.load.target import Target
-from whet.driver.load.worker import Book, Route, Spawn
+from whet.driver.load.dial import Dialer, DialError
+from whet.driver.load.parser import REDIRECTS
+from whet.driver.load.target import Origin, Target
+from whet.driver.load.turn import Book, Spawn, Turn
+from whet.driver.load.worker import Route
 from whet.errors import UsageError
 
-__all__ = ["Http2Worker", "SessionPool", "require_h2"]
+__all__ = ["Http2Worker", "SessionPools", "require_h2"]
 
 _clock = time.perf_counter_ns
 # Headers that belong to a connection have no place in HTTP/2 (RFC 9113, 8.2.2).
@@ -167,11 +168,10 @@ class _Session(asyncio.Protocol):
 
 
 class SessionPool:
-    """The connections that the workers share."""
+    """The connections to one server, which the workers share."""
 
-    def __init__(self, route: Route, dialer: Any) -> None:
-        self._route = route
-        self._dialer = dialer
+    def __init__(self, dialer: Dialer) -> None:
+        self.dialer = dialer
         self._sessions: list[_Session] = []
         self._lock = asyncio.Lock()
 
@@ -188,15 +188,15 @@ class SessionPool:
         async with self._lock:
             found = self.free()
             if found is None:
-                found, dialed = await self._dialer.connect(lambda: _Session(_MOST_STREAMS))
-                is_refused = self._route.target.origin.scheme == "https" and dialed.alpn != "h2"
+                found, dialed = await self.dialer.connect(lambda: _Session(_MOST_STREAMS))
+                is_refused = self.dialer.origin.scheme == "https" and dialed.alpn != "h2"
                 if is_refused or not await found.greeted:
                     found.drop()
                     raise DialError("the server does not speak HTTP/2")
                 book.dialed(dialed)
                 self._sessions = [session for session in self._sessions if session.is_open]
                 self._sessions.append(found)
-            return cast(_Session, found)
+            return found
 
     def close(self) -> None:
         """End all connections."""
@@ -205,40 +205,61 @@ class SessionPool:
         self._sessions.clear()
 
 
+class SessionPools:
+    """The connections to the target and to where redirects lead."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self._pools: dict[Origin, SessionPool] = {}
+
+    def of(self, origin: Origin) -> SessionPool:
+        """Return the connections to a server."""
+        if origin not in self._pools:
+            self._pools[origin] = SessionPool(Dialer(origin, self.route.target.proxy, "h2"))
+        return self._pools[origin]
+
+    def close(self) -> None:
+        """End all connections."""
+        for pool in self._pools.values():
+            pool.close()
+
+
 # What RFC 9113 recommends servers to allow, until one says what it allows.
 _MOST_STREAMS = 100
 
 
-class Http2Worker:
-    """One worker: a stream at a time. Redirects are answers here, and not followed.
+class Http2Worker(Turn):
+    """One worker: a stream at a time.
 
     Attributes:
-        start_ns: of the request that is under way; 0 while there is none.
         size_bytes: of its answer so far.
     """
 
-    def __init__(self, route: Route, spawn: Spawn, pool: SessionPool) -> None:
-        self._route = route
-        self._spawn = spawn
-        self._pool = pool
+    __slots__ = (
+        "_first_ns", "_headers", "_location", "_pool", "_pools", "_session", "_status", "_stream",
+        "size_bytes",
+    )  # fmt: skip
+
+    def __init__(self, spawn: Spawn, pools: SessionPools) -> None:
+        route = pools.route
+        super().__init__(route.target, spawn, route.timeout_ns)
+        self._pools = pools
+        self._pool = pools.of(route.target.origin)
         self._headers = _headers(route.target)
         self._session: _Session | None = None
-        self._stream = 0
-        self._status = 0
-        self._task: asyncio.Task[None] | None = None
-        self._intended_ns = self._ready_ns = self._written_ns = self._first_ns = 0
-        self.start_ns = 0
+        self._stream = self._status = self._first_ns = 0
+        self._location = ""
         self.size_bytes = 0
-        self.book: Book
-        self.schedule: Schedule
 
     def begin(self, intended_ns: int) -> None:
-        """Start a request that should have started then."""
-        self._intended_ns = intended_ns
+        self.intended_ns = intended_ns
         self.start_ns = _clock()
-        session = self._pool.free()
+        self._go(self._pool)
+
+    def _go(self, pool: SessionPool) -> None:
+        session = pool.free()
         if session is None:
-            self._task = self._spawn(self._dial_and_ask())
+            self.dial()
         else:
             self._ask(session)
 
@@ -250,62 +271,43 @@ class Http2Worker:
         """
         await self._pool.get(self.book)
 
-    async def _dial_and_ask(self) -> None:
-        try:
-            session = await self._pool.get(self.book)
-        except DialError as error:
-            self._task = None
-            self.failed(str(error))
-            return
-        self._task = None
-        self._ask(session)
+    async def dial_and_send(self) -> None:
+        self._ask(await self._pools.of(self.target.origin).get(self.book))
 
     def _ask(self, session: _Session) -> None:
         self._session = session
         self._first_ns = self.size_bytes = self._status = 0
-        self._ready_ns = _clock()
-        self._stream = session.ask(self, self._headers, self._route.target.message.body)
-        self._written_ns = _clock()
+        self._location = ""
+        self.ready_ns = _clock()
+        headers = self._headers if self.target is self.home else _headers(self.target)
+        self._stream = session.ask(self, headers, self.target.message.body)
+        self.written_ns = _clock()
 
     def heard(self, headers: list[tuple[str, str]], now_ns: int) -> None:
         """Take the head of the answer."""
         self._first_ns = now_ns
-        status = next((value for name, value in headers if name == ":status"), "0")
-        self._status = int(status) if status.isdigit() else 0
+        found = dict(reversed(headers))
+        status = found.get(":status", "0")
+        self._status = int(status) if status.isascii() and status.isdigit() else 0
+        if self._status in REDIRECTS and self._pools.route.follows:
+            self._location = found.get("location", "")
 
     def finished(self, end_ns: int) -> None:
-        """Take the end of the answer."""
-        if not self._first_ns:
-            self.failed("malformed answer: a stream without a head")
-            return
-        book = self.book
-        book.rows += (
-            self._intended_ns, self.start_ns, self._ready_ns, self._written_ns, self._first_ns, end_ns,
-            self._status, self.size_bytes,
-        )  # fmt: skip
-        book.answered()
-        self.start_ns = 0
+        """Take the end of the answer: follow it, or write it down and go on."""
         self._session = None
-        self.schedule.free(self, end_ns)
+        if not self._first_ns:
+            self.give_up("malformed answer: a stream without a head")
+        elif not self._location:
+            self.answered(self._first_ns, end_ns, self._status, self.size_bytes)
+        elif self.hop(self._status, self._location):
+            self._go(self._pools.of(self.target.origin))
 
     def failed(self, reason: str) -> None:
         """Take that there is no answer."""
-        self.book.failed(reason)
-        self.start_ns = 0
         self._session = None
-        asyncio.get_running_loop().call_soon(self.schedule.free, self, _clock())
+        self.give_up(reason)
 
-    def expire(self, now_ns: int) -> None:
-        """Give up a request that takes too long."""
-        if self.start_ns and now_ns - self.start_ns >= self._route.timeout_ns:
-            self.close()
-            self.failed(f"no answer within {self._route.timeout_ns / 1e9:g} s")
-
-    def close(self) -> None:
-        """Give up what is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+    def drop(self) -> None:
         if self._session is not None:
             self._session.forget(self._stream)
             self._session = None

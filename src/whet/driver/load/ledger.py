@@ -27,6 +27,7 @@ class Ledger:
         totals: of all blocks so far.
         rows: values of `Column`, row after row, that are in no block yet.
         problem: what the sink has raised; it gets nothing more.
+        pull: called before anything is summed up; who counts elsewhere brings it by `take`.
     """
 
     def __init__(self, totals: Totals, sink: Sink | None = None) -> None:
@@ -34,6 +35,7 @@ class Ledger:
         self.totals = totals
         self.rows: list[int] = []
         self.problem: Exception | None = None
+        self.pull: Callable[[], None] = lambda: None
         self._sink = sink
         self._late: list[int] = []
 
@@ -44,12 +46,16 @@ class Ledger:
 
     def flush(self) -> None:
         """Sum up what is still waiting."""
-        if self._late:
-            self.totals.late.add(np.array(self._late, np.int64))
-            self._late.clear()
-        if self.rows:
-            block = as_block(self.rows)
-            self.rows.clear()
+        self.pull()
+        rows, late = as_block(self.rows), np.array(self._late, np.int64)
+        self.rows.clear()
+        self._late.clear()
+        self.take(rows, late)
+
+    def take(self, block: npt.NDArray[np.int64], late_ns: npt.NDArray[np.int64]) -> None:
+        """Sum up answers, int64[n, 8], and how late starts were, int64[m]."""
+        self.totals.late.add(late_ns)
+        if len(block):
             self.totals.add(block)
             if self._sink and not self.problem:
                 try:

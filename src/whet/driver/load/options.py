@@ -26,7 +26,8 @@ class LoadOptions:
         worker_rate_hz: of each worker; 0: none.
         timeout_s: for one request; 0: none.
         warm_up_s: time before that which counts.
-        loop: `asyncio`, `uvloop`, or `auto` for uvloop where it is installed.
+        loop: `asyncio`, `uvloop`, or `auto` for the compiled client where it can serve, uvloop for the rest
+            where it is installed.
     """
 
     target: Target

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BadAnswerError", "Head", "HeadCache", "Parser", "parse_head"]
+__all__ = ["REDIRECTS", "BadAnswerError", "Head", "HeadCache", "Parser", "parse_head"]
 
 MOST_HEAD_BYTES = 256 << 10
 _MOST_LINE_BYTES = 16 << 10
@@ -20,7 +20,7 @@ _MOST_DIGITS = 16
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 CHUNKED = -2
 TO_THE_END = -1
-_REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class BadAnswerError(Exception):
@@ -86,7 +86,7 @@ def parse_head(data: bytes, *, to_head: bool = False) -> Head:
     else:
         length = _body_length(headers)
     location = ""
-    if status in _REDIRECTS and b"location" in headers:
+    if status in REDIRECTS and b"location" in headers:
         location = headers[b"location"][0].decode("utf-8", "replace")
     return Head(status, length, closes or length == TO_THE_END, location)
 

@@ -26,7 +26,7 @@ class Outcome:
     Attributes:
         doubts: reasons to doubt the numbers.
         dns_ns: how long the server's name took to resolve.
-        loop: the event loop that was used.
+        loop: what served the connections: `native`, or the name of the event loop.
         partial_reason: why it ended early; empty if it did not.
     """
 
@@ -60,13 +60,14 @@ def run_load(
     """
     totals = Totals()
     ledger = Ledger(totals, sink)
-    (effort, dns_ns, reason), loop = run_in_loop(_run(options, ledger, progress, measuring), options.loop)
-    return Outcome(options, totals, effort, find_doubts(totals, effort), dns_ns, loop, reason)
+    (effort, crew, reason), loop = run_in_loop(_run(options, ledger, progress, measuring), options.loop)
+    served_by = "native" if crew.lane else loop
+    return Outcome(options, totals, effort, find_doubts(totals, effort), crew.dns_ns, served_by, reason)
 
 
 async def _run(
     options: LoadOptions, ledger: Ledger, progress: Progress | None, measuring: Callable[[], None]
-) -> tuple[Effort, int, str]:
+) -> tuple[Effort, Crew, str]:
     crew = Crew(options)
     reason = ""
 
@@ -87,7 +88,7 @@ async def _run(
                 measuring()
                 limit = limit_of(options)
                 effort = await crew.run(limit, ledger, _throttled(progress, ledger))
-        return effort, crew.dns_ns, reason
+        return effort, crew, reason
     finally:
         crew.close()
 

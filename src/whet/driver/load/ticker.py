@@ -43,6 +43,11 @@ class Ticker:
         self._file = _open_timer(max(1, first_ns), max(1, interval_ns))
         loop.add_reader(self._file, self._fire)
 
+    @property
+    def file(self) -> int:
+        """The descriptor that becomes readable when it fires; -1 when closed."""
+        return self._file
+
     def _fire(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._file, 8)
