@@ -73,17 +73,12 @@ nb::tuple state_of(const State &state) {
 std::map<std::string, double> statistics(const Sampler &sampler) {
     Statistics s = sampler.statistics();
     auto number = [](uint64_t value) { return static_cast<double>(value); };
-    return {{"ticks", number(s.ticks)},
-            {"proved", number(s.proved)},
-            {"unproved", number(s.unproved)},
-            {"moved", number(s.moved)},
-            {"rejected", number(s.rejected)},
-            {"retries", number(s.retries)},
-            {"cpu_changes", number(s.moves)},
-            {"own_cpu_ns", number(s.own_cpu_ns)},
-            {"window_ns", number(s.window_ns)},
-            {"threads_cpu_ns", number(s.run_ns)},
-            {"elapsed_ns", number(s.end_ns - s.begin_ns)}};
+    return {{"ticks", number(s.ticks)},           {"proved", number(s.proved)},
+            {"unproved", number(s.unproved)},     {"moved", number(s.moved)},
+            {"rejected", number(s.rejected)},     {"retries", number(s.retries)},
+            {"cpu_changes", number(s.moves)},     {"own_cpu_ns", number(s.own_cpu_ns)},
+            {"window_ns", number(s.window_ns)},   {"slowed_ns", number(s.slowed_ns)},
+            {"threads_cpu_ns", number(s.run_ns)}, {"elapsed_ns", number(s.end_ns - s.begin_ns)}};
 }
 
 nb::list codes(const Sampler &sampler) {
@@ -147,8 +142,8 @@ NB_MODULE(_remote, m) {
             },
             nb::arg("pid"), nb::arg("runtime"), nb::arg("layout"))
         .def("look", &Sampler::look, nb::call_guard<nb::gil_scoped_release>())
-        .def("run", &Sampler::run, nb::arg("rate_hz"), nb::arg("duration_s"),
-             nb::call_guard<nb::gil_scoped_release>())
+        .def("run", &Sampler::run, nb::arg("rate_hz"), nb::arg("duration_s"), nb::arg("own_share"),
+             nb::arg("window_share"), nb::call_guard<nb::gil_scoped_release>())
         .def("stop", &Sampler::stop)
         .def("ended", &ended)
         .def("statistics", &statistics)

@@ -4,9 +4,24 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 namespace whet::remote {
+
+Memory::Memory(pid_t pid)
+    : pid_(pid), file_(open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC)) {}
+
+Memory::~Memory() {
+    if (file_ >= 0)
+        close(file_);
+}
+
+bool Memory::is_same_program(uint64_t address) const {
+    char byte;
+    return file_ < 0 || pread(file_, &byte, 1, static_cast<off_t>(address)) == 1;
+}
 
 size_t Memory::read_some(uint64_t address, void *to, size_t bytes) const {
     iovec local{to, bytes}, remote{reinterpret_cast<void *>(address), bytes};

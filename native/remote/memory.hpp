@@ -17,7 +17,10 @@ struct Piece {
 
 class Memory {
   public:
-    explicit Memory(pid_t pid) : pid_(pid) {}
+    explicit Memory(pid_t pid);
+    ~Memory();
+    Memory(const Memory &) = delete;
+    Memory &operator=(const Memory &) = delete;
 
     // Copy `bytes` from `address`; false where not all of them can be read.
     bool read(uint64_t address, void *to, size_t bytes) const;
@@ -30,11 +33,15 @@ class Memory {
     std::string text(uint64_t address, size_t limit) const;
 
     pid_t pid() const { return pid_; }
+    // Whether the process still runs the program that it ran when this was made; `address` is one that
+    // can be read as long as it does.
+    bool is_same_program(uint64_t address) const;
     // Whether the last read that failed did so because there is no such process any more.
     bool gone() const { return gone_; }
 
   private:
     pid_t pid_;
+    int file_; // /proc/PID/mem: the kernel ties it to this program's memory, and exec gives a new one
     mutable bool gone_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "remote/sampler.hpp"
 
+#include "remote/pace.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -18,6 +20,7 @@ namespace whet::remote {
 namespace {
 
 constexpr int TRIES = 8;
+constexpr int EQUAL_COPIES = 4; // of a stack that is not proved
 constexpr size_t MOST_THREADS = 100'000, MOST_INTERPRETERS = 1000;
 constexpr uint64_t PATIENCE_NS = 1'000'000'000; // how long nothing need be readable before we give up
 // Of the GIL's condition variable, its mutex and those of forced switches, which follow each other.
@@ -340,8 +343,9 @@ bool Sampler::read_again(std::vector<Reading> *running, const Watch &watch) {
             reading.copy.word(at_.thread_native_id) != id)
             return false;
         reading.is_good = copier_.take(reading.copy, &reading.frames);
-        if (!watch.can_prove && reading.is_good && !copier_.is_unchanged())
-            return false;
+        for (int copies = 1; !watch.can_prove && copies < EQUAL_COPIES; ++copies)
+            if (!reading.is_good || !copier_.is_unchanged(reading.copy))
+                return false;
     }
     read_heads(*running);
     return true;
@@ -485,14 +489,17 @@ bool Sampler::look_here() {
     uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     if (!good_ns_)
         statistics_.begin_ns = good_ns_ = now_ns;
-    bool is_good = tick(now_ns);
+    // What can be read must be of the same program: another may lie at the same address.
+    uint64_t word;
+    bool is_same = memory_.is_same_program(runtime_) || !memory_.word(runtime_, &word);
+    bool is_good = is_same && tick(now_ns);
     if (is_good)
         good_ns_ = now_ns;
     statistics_.end_ns = good_ns_;
     statistics_.own_cpu_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
     if (!is_good && memory_.gone())
         ended_ = Ended::exited;
-    else if (!is_good && now_ns - good_ns_ > PATIENCE_NS)
+    else if (!is_same || (!is_good && now_ns - good_ns_ > PATIENCE_NS))
         ended_ = kill(memory_.pid(), 0) != 0 && errno == ESRCH ? Ended::exited : Ended::unreadable;
     return is_good;
 }
@@ -508,7 +515,7 @@ void Sampler::keep_away(int cpu) {
         sched_setaffinity(0, sizeof others, &others);
 }
 
-void Sampler::run(double rate_hz, double duration_s) {
+void Sampler::run(double rate_hz, double duration_s, double own_share, double window_share) {
     KeptAffinity kept;
     allowed_ = kept.before();
     Looker looker;
@@ -520,18 +527,20 @@ void Sampler::run(double rate_hz, double duration_s) {
     ask_for_prompt_wakeups();
     std::minstd_rand random(static_cast<unsigned>(memory_.pid()));
     std::uniform_real_distribution<double> share(0.0, 1.0);
-    auto period_ns = static_cast<uint64_t>(1e9 / rate_hz);
-    uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), now_ns = begin_ns;
-    auto end_ns = begin_ns + static_cast<uint64_t>(duration_s * 1e9);
-    for (uint64_t period = 0; !stopped_ && ended_ == Ended::no && now_ns < end_ns;) {
-        // Periods that passed while a look took longer are not made up for.
-        period = std::max(period, (now_ns - begin_ns) / period_ns);
-        sleep_until(begin_ns + static_cast<uint64_t>((static_cast<double>(period) + share(random)) *
-                                                     static_cast<double>(period_ns)));
+    Pace pace(rate_hz, own_share, window_share);
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), period_begin_ns = now_ns;
+    auto end_ns = now_ns + static_cast<uint64_t>(duration_s * 1e9);
+    while (!stopped_ && ended_ == Ended::no && now_ns < end_ns) {
+        double period_ns = pace.period_ns();
+        sleep_until(std::min(end_ns, period_begin_ns + static_cast<uint64_t>(share(random) * period_ns)));
+        uint64_t own_ns = statistics_.own_cpu_ns, window_ns = statistics_.window_ns;
         look_here();
+        pace.cost(statistics_.own_cpu_ns - own_ns, statistics_.window_ns - window_ns);
         keep_away(cpu_);
-        ++period;
         now_ns = clock_ns(CLOCK_MONOTONIC);
+        statistics_.slowed_ns += static_cast<uint64_t>(period_ns - pace.asked_ns());
+        // Periods that passed while a look took longer are not made up for.
+        period_begin_ns = std::max(period_begin_ns + static_cast<uint64_t>(period_ns), now_ns);
     }
     cpu_ = away_from_ = -1;
 }

@@ -7,7 +7,7 @@
 // Of those that run, only the holder of the GIL can change its stack. The looker binds itself to the CPU
 // on which the holder runs: while the looker runs there, the holder does not, as with any other turn that
 // the scheduler gives; nothing is stopped or traced. The same count, the GIL's holder and its count of
-// switches prove it. Where the CPU is not ours to go to, two copies must be equal.
+// switches prove it. Where the CPU is not ours to go to, several copies must be equal.
 //
 // The scout works on other CPUs, so that a process with many threads loses no more time than one with few.
 #pragma once
@@ -37,12 +37,13 @@ struct ThreadName {
 struct Statistics {
     uint64_t ticks = 0;                // looks at the process
     uint64_t proved = 0;               // looks at threads that run, with proof
-    uint64_t unproved = 0;             // the same, two equal copies and no proof
+    uint64_t unproved = 0;             // the same, equal copies and no proof
     uint64_t moved = 0;                // the same, but they could not be caught standing still: not counted
     uint64_t rejected = 0;             // stacks that could not be read: not counted
     uint64_t retries = 0, moves = 0;   // tries that were repeated, and times the sampler changed the CPU
     uint64_t own_cpu_ns = 0;           // of the scout and the looker
     uint64_t window_ns = 0;            // of it by the looker, on the CPU of the GIL's holder
+    uint64_t slowed_ns = 0;            // by which periods were longer than asked for
     uint64_t run_ns = 0;               // of all threads, by their clocks
     uint64_t begin_ns = 0, end_ns = 0; // CLOCK_MONOTONIC of the first and the last look
 };
@@ -55,8 +56,10 @@ class Sampler {
 
     // Look once; false when the process is gone or cannot be read.
     bool look();
-    // Look `rate_hz` times a second, at random moments of each period, until stop() or the end.
-    void run(double rate_hz, double duration_s);
+    // Look `rate_hz` times a second, at random moments of each period, until stop() or the end; more
+    // seldom where looking would take more than `own_share` of a CPU, or more than `window_share` of that
+    // of the GIL's holder.
+    void run(double rate_hz, double duration_s, double own_share, double window_share);
     void stop() { stopped_ = true; }
 
     Ended ended() const { return ended_; }

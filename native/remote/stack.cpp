@@ -139,17 +139,18 @@ bool StackCopier::take(const ThreadCopy &thread, std::vector<Frame> *to) {
     uint64_t both[2], before;
     if (!at || !read(at + at_.cframe_frame, both, sizeof both))
         return false;
-    return walk(both[0], to) ||
-           (both[1] && read(both[1] + at_.cframe_frame, &before, sizeof before) && walk(before, to));
+    return walk(both[0], to) || (both[1] && read(both[1] + at_.cframe_frame, &before, sizeof before) &&
+                                 before && walk(before, to));
 }
 
-bool StackCopier::is_unchanged() const {
+bool StackCopier::is_unchanged(const ThreadCopy &thread) const {
     std::vector<unsigned char> again(data_.size());
-    std::vector<Piece> pieces;
+    uint64_t at = 0;
+    std::vector<Piece> pieces{{thread.address + at_.thread_frame, sizeof at, &at}};
     for (const auto &parts : {chunks_, others_})
         for (const Part &part : parts)
             pieces.push_back({part.address, part.bytes, again.data() + part.begin});
-    return memory_.read_all(pieces) && again == data_;
+    return memory_.read_all(pieces) && again == data_ && at == thread.word(at_.thread_frame);
 }
 
 } // namespace whet::remote

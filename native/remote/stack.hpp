@@ -32,7 +32,7 @@ class StackCopier {
     // What is read must not move meanwhile: the caller proves that.
     bool take(const ThreadCopy &thread, std::vector<Frame> *to);
     // Whether the bytes that the last stack was made of are the same now.
-    bool is_unchanged() const;
+    bool is_unchanged(const ThreadCopy &thread) const;
 
   private:
     struct Part {

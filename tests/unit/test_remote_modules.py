@@ -29,7 +29,7 @@ def test_the_script_is_main(files: FileNames, tmp_path: Path) -> None:
         ("/venv/lib/python3.12/site-packages/numpy/linalg/linalg.py", "numpy.linalg.linalg.f"),
         ("/usr/lib/python3/dist-packages/yaml/loader.py", "yaml.loader.f"),
         ("<frozen importlib._bootstrap>", "importlib._bootstrap.f"),
-        ("<string>", "<string>.f"),
+        ("<string>", "f"),
         ("/nowhere/tool.py", "tool.f"),
     ],
 )
@@ -57,3 +57,8 @@ def test_a_package_outside_the_library_is_found_by_its_files(files: FileNames, t
 )
 def test_the_script_is_found_in_the_command_line(arguments: list[str], script: str) -> None:
     assert modules._script(arguments) == script
+
+
+def test_code_of_the_command_line_is_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modules, "command_line", lambda _pid: ["python", "-c", "f()"])
+    assert FileNames(os.getpid()).function("f", "<string>") == "__main__.f"

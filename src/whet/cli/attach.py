@@ -13,7 +13,7 @@ from whet.cli.attach_options import HELP, Options, parse
 from whet.cli.run import summary_tables
 from whet.cli.streams import Progress, Streams
 from whet.collect.threads_text import counted_text, full_text
-from whet.driver.attach import Attachment, Watching, attach, record
+from whet.driver.attach import Attachment, Watching, attach, lowered_hz, record
 from whet.driver.attach_live import Busiest, thread_rows
 from whet.driver.run import Recorded, add_summaries, load_profiles, write_meta, write_report
 from whet.errors import UsageError
@@ -98,7 +98,12 @@ def _top(attachment: Attachment, options: Options) -> None:
     first = attachment.processes[0]
     with (
         suppress(KeyboardInterrupt),
-        Watching(attachment, rate_hz=options.rate_hz, duration_s=duration_s) as watching,
+        Watching(
+            attachment,
+            rate_hz=options.rate_hz,
+            duration_s=duration_s,
+            budget_share=options.budget_share,
+        ) as watching,
         Live(console=console, auto_refresh=False, screen=True) as live,
     ):
         while watching.wait(_REFRESH_S):
@@ -136,6 +141,7 @@ def _record(attachment: Attachment, options: Options, streams: Streams) -> None:
         attachment,
         rate_hz=options.rate_hz,
         duration_s=duration_s,
+        budget_share=options.budget_share,
         directory=options.output,
         progress=show,
     )
@@ -163,17 +169,24 @@ def _conclude(outcome: Recorded, attachment: Attachment, options: Options, strea
         from whet.render.attach import thread_table
 
         streams.talk("\n" + thread_table(thread_rows(attachment.processes)))
-    for line in _closing_lines(outcome, attachment, report):
+    for line in _closing_lines(outcome, attachment, options, report):
         streams.talk(f"whet: {line}")
     return report
 
 
-def _closing_lines(outcome: Recorded, attachment: Attachment, report: str | None) -> list[str]:
+def _closing_lines(
+    outcome: Recorded, attachment: Attachment, options: Options, report: str | None
+) -> list[str]:
     lines = [outcome.trouble] if outcome.trouble else []
     if outcome.meta["partial_reason"]:
         lines.append(f"partial: {outcome.meta['partial_reason']}")
     lines += [f"left out: {reason}" for reason in attachment.refused.values()]
     lines.append(_quality(attachment))
+    if lowered := lowered_hz(attachment, options.rate_hz):
+        lines.append(
+            f"{lowered:.0f} looks per second instead of {options.rate_hz:g}: each process may take"
+            f" {options.budget_share:.3g} of a CPU (--budget), or this machine is busy"
+        )
     where = outcome.directory
     lines.append(f"recording in {where}")
     if report:

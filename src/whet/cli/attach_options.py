@@ -21,6 +21,9 @@ boxes.
   -d, --duration D    for how long, such as 10s, 500ms or 2m (default: 10s); Ctrl-C ends earlier and
                       keeps what was seen
   -r, --rate HZ       looks per second, 1 to 10000 (default: 100)
+      --budget SHARE  of a CPU that looking at a process may take, such as 5% or 0.05; more would lower the
+                      rate (default: 5% at 100 Hz, in proportion at other rates, at most 50%); two fifths
+                      of it may be the program's own CPU
       --subprocesses  the Python processes that it started, too, and theirs
       --threads       show what each thread did
       --dump[=2]      print the stacks of all threads now, equal ones once; --dump=2 prints each of them
@@ -42,6 +45,8 @@ user and kernel.yama.ptrace_scope=0, or CAP_SYS_PTRACE.
 """
 
 MAX_RATE_HZ = 10_000
+_BUDGET_SHARE_AT_100_HZ = 0.05
+_MOST_BUDGET_SHARE = 0.5
 _FLAGS = {
     "--subprocesses": "subprocesses", "--threads": "threads", "--top": "top", "--json": "json",
     "--open": "open", "--no-report": "no_report", "-q": "quiet", "--quiet": "quiet", "-h": "help",
@@ -49,7 +54,7 @@ _FLAGS = {
 }  # fmt: skip
 _VALUES = {
     "-d": "duration", "--duration": "duration", "-r": "rate", "--rate": "rate", "-o": "output",
-    "--output": "output",
+    "--output": "output", "--budget": "budget",
 }  # fmt: skip
 
 
@@ -60,15 +65,24 @@ class Options:
     Attributes:
         dump: 0, or in which form stacks are printed: 1 equal ones once, 2 each of them.
         duration_s: None where none was asked for.
+        asked_budget_share: of a CPU; None where none was asked for.
         flags: the words without a value, such as `top`.
     """
 
     pid: int = 0
     duration_s: float | None = None
     rate_hz: float = 100.0
+    asked_budget_share: float | None = None
     dump: int = 0
     output: str | None = None
     flags: frozenset[str] = frozenset()
+
+    @property
+    def budget_share(self) -> float:
+        """What looking at a process may take of a CPU."""
+        if self.asked_budget_share is not None:
+            return self.asked_budget_share
+        return min(_BUDGET_SHARE_AT_100_HZ * self.rate_hz / 100, _MOST_BUDGET_SHARE)
 
 
 def parse(argv: list[str]) -> Options:
@@ -122,6 +136,8 @@ def _set(options: Options, field: str, name: str, text: str) -> None:
         options.output = text
     elif field == "rate":
         options.rate_hz = _rate(name, text)
+    elif field == "budget":
+        options.asked_budget_share = _share(name, text)
     else:
         options.duration_s = _duration_s(name, text)
 
@@ -133,6 +149,17 @@ def _rate(name: str, text: str) -> float:
         raise UsageError(f"{name}: {text!r} is not a number") from None
     if not 1 <= value <= MAX_RATE_HZ:
         raise UsageError(f"{name}: {text} does not lie between 1 and {MAX_RATE_HZ}")
+    return value
+
+
+def _share(name: str, text: str) -> float:
+    number = text.removesuffix("%")
+    try:
+        value = float(number) / (100 if number != text else 1)
+    except ValueError:
+        raise UsageError(f"{name}: {text!r} is no share", hint='for example "5%" or "0.05"') from None
+    if not 0.001 <= value <= 1:
+        raise UsageError(f"{name}: {text} does not lie between 0.1% and 100%")
     return value
 
 

@@ -21,6 +21,7 @@ from whet.collect.recording import (
     metadata,
     release,
 )
+from whet.collect.remote.access import process_of
 from whet.collect.remote.process import RemoteProcess
 from whet.collect.remote.profiles import cpu_profile, wall_profile
 from whet.collect.remote.runtime import command_line
@@ -33,17 +34,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Attachment", "Watching", "attach", "record"]
+__all__ = ["Attachment", "Watching", "attach", "lowered_hz", "reached_hz", "record"]
 
 _RESCAN_S = 1.0
 _MOST_TRIES = 3
 _OF_RUNNING = ("proved", "unproved", "moved")
 _POLL_S = 0.1
+# A rate that is lower by less than that, or was reached by fewer looks, is no news.
+_CLEARLY_LOWER = 0.9
+_TELLING_LOOKS = 20
 # What a counter means to a reader of the profile; shown where something happened.
 _DOUBTS = {
     "moved": "looks at which the GIL's holder moved at every try; left out",
     "rejected": "stacks that could not be read; left out",
-    "unproved": "looks that rest on two equal copies, no proof that the thread stood still",
+    "unproved": "looks that rest on equal copies, no proof that the thread stood still",
 }
 
 
@@ -100,8 +104,11 @@ class Attachment:
 class Watching:
     """Processes being looked at, each on a thread of its own; to be used in a `with` statement."""
 
-    def __init__(self, attachment: Attachment, *, rate_hz: float, duration_s: float) -> None:
+    def __init__(
+        self, attachment: Attachment, *, rate_hz: float, duration_s: float, budget_share: float
+    ) -> None:
         self.attachment = attachment
+        self._budget_share = budget_share
         self._rate_hz = rate_hz
         self._begin_s = time.monotonic()
         self._duration_s = duration_s
@@ -137,7 +144,9 @@ class Watching:
 
     def _start(self, process: RemoteProcess) -> None:
         left_s = self._duration_s - self.elapsed_s()
-        thread = threading.Thread(target=process.run, args=(self._rate_hz, left_s), daemon=True)
+        thread = threading.Thread(
+            target=process.run, args=(self._rate_hz, left_s, self._budget_share), daemon=True
+        )
         thread.start()
         self._threads.append(thread)
 
@@ -148,6 +157,7 @@ def attach(pid: int, *, subprocesses: bool = False) -> Attachment:
     Raises:
         CollectError: it cannot; the error says why and what would help.
     """
+    pid = process_of(pid)
     if pid == os.getpid():
         raise CollectError(f"process {pid} is this one", hint="whet.dump_threads() tells what its threads do")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -164,6 +174,7 @@ def record(
     *,
     rate_hz: float,
     duration_s: float,
+    budget_share: float,
     directory: str | None,
     progress: Callable[[float], None],
 ) -> Recorded:
@@ -173,6 +184,7 @@ def record(
         attachment: the processes.
         rate_hz: looks per second at each process.
         duration_s: for how long.
+        budget_share: what looking at a process may take of a CPU; the rate is lowered to keep within it.
         directory: where to record; None makes a new directory.
         progress: called now and then with the seconds so far.
 
@@ -186,7 +198,7 @@ def record(
     )
     made = claim(directory)
     start_ns, is_interrupted = time.time_ns(), False
-    with Watching(attachment, rate_hz=rate_hz, duration_s=duration_s) as watching:
+    with Watching(attachment, rate_hz=rate_hz, duration_s=duration_s, budget_share=budget_share) as watching:
         try:
             while watching.wait(_POLL_S):
                 progress(watching.elapsed_s())
@@ -196,6 +208,7 @@ def record(
         return _finish(
             attachment,
             rate_hz=rate_hz,
+            budget_share=budget_share,
             directory=directory,
             start_ns=start_ns,
             partial_reason=_why_partial(attachment, duration_s, watching.elapsed_s(), is_interrupted),
@@ -206,12 +219,23 @@ def record(
 
 
 def _finish(
-    attachment: Attachment, *, rate_hz: float, directory: str, start_ns: int, partial_reason: str | None
+    attachment: Attachment,
+    *,
+    rate_hz: float,
+    budget_share: float,
+    directory: str,
+    start_ns: int,
+    partial_reason: str | None,
 ) -> Recorded:
     processes, first = attachment.processes, attachment.processes[0]
     comments = _comments(processes, rate_hz)
     for file, make in ((CPU, cpu_profile), (WALL, wall_profile)):
-        profile = make(processes, rate_hz=rate_hz, start_ns=start_ns, comments=comments)
+        profile = make(
+            processes,
+            rate_hz=lowered_hz(attachment, rate_hz) or rate_hz,
+            start_ns=start_ns,
+            comments=comments,
+        )
         write_output(str(Path(directory, file)), [pprof.encode(profile)])
     meta = metadata(
         directory,
@@ -224,12 +248,36 @@ def _finish(
                 "version": first.version,
                 "executable": first.interpreter.file,
             },
-            "attach": {"rate_hz": rate_hz, "start_time_ns": start_ns, "processes": _describe(attachment)},
+            "attach": {
+                "rate_hz": rate_hz,
+                "reached_hz": reached_hz(attachment),
+                "budget_share": budget_share,
+                "start_time_ns": start_ns,
+                "processes": _describe(attachment),
+            },
         },
     )
     outcome = Recorded(directory, _cwd(first.pid), meta)
     write_meta(outcome)
     return outcome
+
+
+def reached_hz(attachment: Attachment) -> float:
+    """Return how often a second each process was looked at, the slowest one's."""
+    return min(
+        (s["ticks"] / max(s["elapsed_ns"], 1.0) * 1e9)
+        for s in (process.statistics() for process in attachment.processes)
+    )
+
+
+def lowered_hz(attachment: Attachment, rate_hz: float) -> float | None:
+    """Return the rate that was reached where it is clearly lower than what was asked for, else None.
+
+    Looks become fewer so that they cost no more than they may, or because this machine is busy.
+    """
+    looks = min(process.statistics()["ticks"] for process in attachment.processes)
+    reached = reached_hz(attachment)
+    return reached if looks >= _TELLING_LOOKS and reached < _CLEARLY_LOWER * rate_hz else None
 
 
 def _describe(attachment: Attachment) -> list[dict[str, object]]:
@@ -255,6 +303,7 @@ def _comments(processes: list[RemoteProcess], rate_hz: float) -> list[str]:
     lines = [
         f"whet: attached to {' '.join(str(process.pid) for process in processes)}",
         f"whet: rate_hz={rate_hz:g}",
+        f"whet: reached_hz={sums['ticks'] / max(sums['elapsed_ns'], 1) * 1e9:.1f}",
         "whet: interval_cv2=0.1667",  # each look at a random moment of its period: two uniform distances
         f"whet: looks={sums['ticks']:.0f}",
         f"whet: proved_share={sums['proved'] / max(sum(sums[name] for name in _OF_RUNNING), 1):.4f}",

@@ -25,7 +25,9 @@ class FileNames:
             self._cwd = os.readlink(f"/proc/{pid}/cwd")
         except OSError:
             self._cwd = ""
-        script = _script(command_line(pid))
+        arguments = command_line(pid)
+        script = _script(arguments)
+        self._typed = "" if script else "<string>" if "-c" in arguments else "<stdin>"
         self._main = self.absolute(script) if script else ""
         self._modules: dict[str, str] = {}
 
@@ -46,9 +48,9 @@ class FileNames:
     def _module(self, file: str) -> str:
         if file.startswith("<frozen ") and file.endswith(">"):
             return file[8:-1]
-        if not file or file[0] == "<":
-            return file
-        if file == self._main:
+        if not file or (file[0] == "<" and file != self._typed):
+            return ""  # made by a program, which does not tell where
+        if file in (self._main, self._typed):
             return "__main__"
         match = _LIBRARY.match(file)
         below = file[match.end() :] if match else self._in_package(file)

@@ -5,6 +5,9 @@ no files and no reports: it gives what was seen as plain records, from which `st
 `profiles.py` profiles.
 """
 
+import math
+
+from whet.collect.remote.access import run_counts_exist
 from whet.collect.remote.door import load_remote
 from whet.collect.remote.modules import FileNames
 from whet.collect.remote.runtime import Interpreter, command_line, find_interpreter, start_time
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteProcess", "Seen"]
 
+# How much of a budget may be spent on the process's own CPU.
+WINDOW_PART = 0.4
 _GIL_CONDITION = 1 << 62  # stands for the address that the native side has compared already
 _MOST_LOOKS = 50
 
@@ -73,6 +78,11 @@ class RemoteProcess:
             seen = self._sampler.look() and self._sampler.last()
             if seen and self.statistics()["moved"] <= look:  # not in vain every time
                 return
+        if not run_counts_exist():
+            raise CollectError(
+                f"process {self.pid}: this kernel does not count how often threads ran (/proc/PID/schedstat)",
+                hint="a kernel without CONFIG_SCHED_INFO, or a sandbox such as gVisor: use whet run there",
+            )
         raise CollectError(
             f"process {self.pid}: no thread of its Python {self.version} has a stack that makes sense",
             hint="it may be starting or ending at this moment; if not, please report its build of Python",
@@ -82,9 +92,17 @@ class RemoteProcess:
     def version(self) -> str:
         return ".".join(map(str, self.interpreter.version))
 
-    def run(self, rate_hz: float, duration_s: float) -> None:
-        """Look `rate_hz` times a second, until the time is over, `stop()` or the process's end."""
-        self._sampler.run(rate_hz, duration_s)
+    def run(self, rate_hz: float, duration_s: float, budget_share: float | None = None) -> None:
+        """Look `rate_hz` times a second, until the time is over, `stop()` or the process's end.
+
+        Args:
+            rate_hz: looks per second; fewer where they would cost more than they may.
+            duration_s: for how long.
+            budget_share: what looking may take of a CPU; None is without limit. Of the CPU on which the
+                process works it may take `WINDOW_PART` of that.
+        """
+        budget = math.inf if budget_share is None else budget_share
+        self._sampler.run(rate_hz, duration_s, budget, WINDOW_PART * budget)
 
     def stop(self) -> None:
         """Have `run` return, from any thread."""

@@ -6,8 +6,10 @@ own), and memory. Nothing is stopped, traced or changed. Specification of the fi
 
 import os
 import re
+import stat
 import struct
 
+from whet.collect.remote.access import refusal, why_no_memory
 from whet.collect.remote.door import load_remote
 from whet.collect.remote.tables import DEBUG_OFFSETS_BYTES, OFFSETS, SAID
 from whet.errors import CollectError
@@ -18,11 +20,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+_DELETED = " (deleted)"
 _COOKIE = b"xdebugpy"
 _SECTION = struct.Struct("<IIQQQQII")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _VERSION_IN_NAME = re.compile(r"python3\.(\d+)")
+_LIBRARY_IN_TEXT = re.compile(rb"lib/python3\.(\d+)")
 _WANTED = (b"_PyRuntime", b"Py_Version")
 _MOST_TABLE_BYTES = 64 << 20
 _MACHINES = {"x86_64": 62, "aarch64": 183}
@@ -55,14 +59,21 @@ def find_interpreter(pid: int) -> Interpreter:
     Raises:
         CollectError: there is no such process, it may not be read, it is no Python, or none that is known.
     """
-    mapped = _mapped_files(pid)
-    is_python = False
-    for file, start in mapped:
-        places = _places(pid, file, start)
-        is_python = is_python or _VERSION_IN_NAME.search(os.path.basename(file)) is not None
+    suspects = []
+    for mapped in _mapped_files(pid):
+        places = _places(pid, mapped)
+        if _VERSION_IN_NAME.search(os.path.basename(mapped.path)):
+            suspects.append(mapped)
         if "_PyRuntime" in places:
-            return _identify(pid, file, places)
-    if is_python:
+            return _identify(pid, mapped.path, places)
+    if not os.path.exists(f"/proc/{pid}"):
+        raise CollectError(f"process {pid} has ended")
+    if any(mapped.is_deleted for mapped in suspects):
+        raise CollectError(
+            f"process {pid}: the files of its Python were replaced or removed since it started",
+            hint="only root can read what it still uses: sudo whet attach, or start the program again",
+        )
+    if suspects:
         raise CollectError(
             f"process {pid}: its Python has neither the symbol _PyRuntime nor the section .PyRuntime",
             hint="use a Python that was not stripped of its dynamic symbols",
@@ -95,69 +106,58 @@ def start_time(pid: int) -> int:
         return 0
 
 
-def _mapped_files(pid: int) -> list[tuple[str, int]]:
-    """Return (path, address of its first byte) of mapped files, those named after Python first."""
+class _Mapped:
+    """A file that is part of a process's memory.
+
+    Attributes:
+        path: as the process sees it.
+        is_deleted: nothing, or another file, is at that place now.
+        start: the address of its first byte.
+        range: of its first mapping, as map_files names it.
+    """
+
+    def __init__(self, name: str, addresses: str, offset: str) -> None:
+        self.path = name.removesuffix(_DELETED)
+        self.is_deleted = name.endswith(_DELETED)
+        begin, _, end = addresses.partition("-")
+        self.start = int(begin, 16) - int(offset, 16)
+        self.range = f"{int(begin, 16):x}-{int(end, 16):x}"
+
+
+def _mapped_files(pid: int) -> list[_Mapped]:
+    """Return mapped files, those named after Python first."""
     try:
         with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
+        if lines:
+            os.stat(f"/proc/{pid}/root/")  # needs the right to trace where maps may not
     except FileNotFoundError:
         raise CollectError(f"there is no process {pid}", hint="ps -C python3 lists some") from None
     except PermissionError:
-        raise _refusal(pid) from None
+        raise refusal(pid) from None
     except ProcessLookupError:
         raise CollectError(f"process {pid} has ended") from None
-    starts: dict[str, int] = {}
+    if not lines:
+        raise why_no_memory(pid)
+    found: dict[str, _Mapped] = {}
     for line in lines:
         fields = line.split(maxsplit=5)
-        if len(fields) == 6 and fields[5].startswith("/"):
-            address = int(fields[0].partition("-")[0], 16) - int(fields[2], 16)
-            starts.setdefault(fields[5], address)
-    if not lines:
-        raise CollectError(f"process {pid} has ended, or is a thread of the kernel: it has no memory")
-    return sorted(starts.items(), key=lambda item: "python" not in os.path.basename(item[0]))
-
-
-def _refusal(pid: int) -> CollectError:
-    """Return the error that says why a process may not be read, and what would help."""
-    try:
-        owner = os.stat(f"/proc/{pid}").st_uid
-    except OSError:
-        return CollectError(f"process {pid} has ended")
-    if owner != os.geteuid():
-        return CollectError(
-            f"process {pid} belongs to user {owner} and may not be read by user {os.geteuid()}",
-            hint="sudo whet attach, or the capability CAP_SYS_PTRACE (in a container: --cap-add=SYS_PTRACE)",
-        )
-    if _ptrace_scope() > 0:
-        return CollectError(
-            f"process {pid} may not be read: kernel.yama.ptrace_scope is {_ptrace_scope()}",
-            hint="sudo sysctl kernel.yama.ptrace_scope=0, or sudo whet attach, or CAP_SYS_PTRACE",
-        )
-    return CollectError(
-        f"process {pid} may not be read: it has more rights than this one, or forbids it (PR_SET_DUMPABLE)",
-        hint="sudo whet attach, or the capability CAP_SYS_PTRACE (in a container: --cap-add=SYS_PTRACE)",
-    )
-
-
-def _ptrace_scope() -> int:
-    try:
-        with open("/proc/sys/kernel/yama/ptrace_scope", encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 0
+        if len(fields) == 6 and fields[5].startswith("/") and fields[5] not in found:
+            found[fields[5]] = _Mapped(fields[5], fields[0], fields[2])
+    return sorted(found.values(), key=lambda mapped: "python" not in os.path.basename(mapped.path))
 
 
 # ---- the file -----------------------------------------------------------------------------------
 
 
-def _places(pid: int, file: str, start: int) -> dict[str, int]:
+def _places(pid: int, mapped: _Mapped) -> dict[str, int]:
     """Return the addresses in the process of the wanted symbols; the section stands in for its symbol."""
-    for path in (f"/proc/{pid}/root{file.removesuffix(' (deleted)')}", f"/proc/{pid}/exe"):
-        if path.endswith("/exe") and not _is_executable(pid, file):
-            continue
+    for path in _paths(pid, mapped):
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                continue  # to open a device may do something
             with open(path, "rb") as elf:
-                found = _read_places(elf, start)
+                found = _read_places(elf, mapped.start)
         except (OSError, struct.error, ValueError):
             continue
         if found:
@@ -165,11 +165,20 @@ def _places(pid: int, file: str, start: int) -> dict[str, int]:
     return {}
 
 
-def _is_executable(pid: int, file: str) -> bool:
+def _paths(pid: int, mapped: _Mapped) -> list[str]:
+    """Return where a mapped file can be opened; map_files is for root, but is right after an upgrade, too."""
+    here = f"/proc/{pid}/root{mapped.path}"
+    paths = [f"/proc/{pid}/map_files/{mapped.range}"] if mapped.is_deleted else [here]
+    if _link(f"/proc/{pid}/exe").removesuffix(_DELETED) == mapped.path:
+        paths.append(f"/proc/{pid}/exe")
+    return paths
+
+
+def _link(path: str) -> str:
     try:
-        return os.readlink(f"/proc/{pid}/exe") == file
+        return os.readlink(path)
     except OSError:
-        return False
+        return ""
 
 
 def _read_places(elf: "BinaryIO", start: int) -> dict[str, int]:
@@ -230,18 +239,22 @@ def _identify(pid: int, file: str, places: dict[str, int]) -> Interpreter:
     read_memory = load_remote().read_memory
     head = read_memory(pid, runtime, 24)
     if not head:
-        raise _refusal(pid)
+        raise refusal(pid)
     said = struct.unpack_from("<QQ", head, 8) if head[:8] == _COOKIE and len(head) == 24 else None
     version = said[0] if said else 0
     if not version and "Py_Version" in places:
         data = read_memory(pid, places["Py_Version"], 8)
         version = int.from_bytes(data, "little") if len(data) == 8 else 0
     numbers = (version >> 24 & 255, version >> 16 & 255, version >> 8 & 255)
-    in_name = _VERSION_IN_NAME.search(os.path.basename(file))
-    if not version and in_name:
-        numbers = (3, int(in_name[1]), 0)
+    if not version:
+        numbers = (3, _minor_by_words(pid, file), 0)
     minor = numbers[:2]
-    text = ".".join(map(str, numbers if version else numbers[:2]))
+    if minor == (3, 0):
+        raise CollectError(
+            f"process {pid}: which Python {os.path.basename(file)} holds cannot be told",
+            hint="it was stripped of all symbols; whet attach reads CPython 3.11 to 3.15",
+        )
+    text = ".".join(map(str, numbers if version else minor))
     if minor not in OFFSETS or (said is None and minor in SAID):
         raise CollectError(
             f"process {pid} runs Python {text}, which whet cannot read from outside",
@@ -253,6 +266,21 @@ def _identify(pid: int, file: str, places: dict[str, int]) -> Interpreter:
             hint="all its threads move while they are read; a build with the GIL can be read",
         )
     return Interpreter(pid, numbers, file, runtime, _layout(pid, runtime, minor))
+
+
+def _minor_by_words(pid: int, file: str) -> int:
+    """Return the minor version that a file's name tells, or else the program's texts; 0 if none."""
+    in_name = _VERSION_IN_NAME.search(os.path.basename(file))
+    if in_name:
+        return int(in_name[1])
+    try:
+        with open(f"/proc/{pid}/exe", "rb") as program:
+            texts = program.read(_MOST_TABLE_BYTES)
+    except OSError:
+        return 0
+    # Where its library lies is compiled in: lib/python3.11.
+    found = {int(match[1]) for match in _LIBRARY_IN_TEXT.finditer(texts)}
+    return found.pop() if len(found) == 1 else 0
 
 
 def _layout(pid: int, runtime: int, minor: tuple[int, int]) -> dict[str, int]:
