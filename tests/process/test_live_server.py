@@ -39,6 +39,14 @@ def types(profile):
     return [(profile.strings.text(kind), profile.strings.text(unit)) for kind, unit in profile.sample_type]
 
 
+def test_seconds_that_are_none_are_the_default_within_the_limit():
+    with live_program(json.dumps({"max_seconds": 1})) as (_, address):
+        paths = [f"/debug/pprof/{name}?seconds=-1" for name in ("profile", "delta_heap")]
+        with ThreadPoolExecutor() as pool:
+            for profile, _ in pool.map(lambda path: profile_of(address, path), paths):
+                assert profile.duration_nanos >= 1e9
+
+
 def functions(profile):
     return {profile.strings.text(i) for i in profile.functions.name}
 

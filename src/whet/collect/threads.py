@@ -26,7 +26,7 @@ else:
 MAX_FRAMES = 10_000
 _VERSION = tuple(sys.version_info)  # a copy: mypy checks all branches
 # Threads that begin here are not the program's.
-_OWN_FILES = ("/whet/collect/ticker.py", "/whet/live/server.py", "/whet/live/workers.py")
+_OWN_FILES = ("/whet/collect/ticker.py", "/whet/live/listener.py", "/whet/live/workers.py")
 _OWN_DIRECTORY = __file__[: -len("threads.py")]
 
 

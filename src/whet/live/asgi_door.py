@@ -7,7 +7,7 @@ its own, the event loop goes on. Needs asyncio (uvloop is that, too). Specificat
 import time
 
 from whet.live import workers
-from whet.live.messages import Request, Response, failure
+from whet.live.messages import Request, Response, overloaded
 from whet.live.mounting import mounted_path
 from whet.live.request_times import times
 from whet.live.setting_up import set_up
@@ -114,7 +114,7 @@ async def _serve(endpoints: "Endpoints", request: Request, receive: "Receive", s
             request.wait.cancel()  # type: ignore[attr-defined]
             watcher.cancel()
     else:
-        response = failure(503, "too many requests", ("Retry-After", "1"))
+        response = overloaded()
     await _respond(response, send, has_body=request.method != "HEAD")
 
 

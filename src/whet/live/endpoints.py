@@ -11,7 +11,7 @@ import time
 
 from whet.collect import windows
 from whet.errors import CollectError, UsageError, WhetError
-from whet.live import dumps
+from whet.live import dumps, watch
 from whet.live.guard import Guard
 from whet.live.messages import Request, Response, failure, moved, profile_file, text, unserved
 
@@ -48,8 +48,7 @@ _OTHERS = {
     "trace": "A trace of execution of the current program; not available yet.",
 }
 _DELTA_PATHS = {"delta_heap": "heap", "delta_block": "block", "delta_mutex": "mutex"}
-_DEFAULT_SECONDS = 30
-_RATES = {"heap": "heap=True", "block": "block=True"}
+_CPU_SECONDS, _DELTA_SECONDS = 30, 10
 
 
 class Endpoints:
@@ -112,18 +111,15 @@ class Endpoints:
 
     def _pprof(self, name: str, request: Request) -> Response:
         if name in _DELTA_PATHS:
-            return self._taken(_DELTA_PATHS[name], request, request.number("seconds") or 10)
+            return self._taken(_DELTA_PATHS[name], request, self._seconds(request, _DELTA_SECONDS))
         if name in _PROFILES:
             return self._collected(name, request)
         if name in dumps.DUMPS:
             return self._dump(name, request)
         if name == "profile":
-            seconds = request.number("seconds") or 0
-            return self._taken(
-                "cpu", request, seconds if seconds > 0 else min(_DEFAULT_SECONDS, self._max_seconds)
-            )
+            return self._taken("cpu", request, self._seconds(request, _CPU_SECONDS))
         if name == "cmdline":
-            return text("\0".join(self.command_line()))
+            return text("\0".join(self._command_line()))
         if name == "symbol":
             return text("num_symbols: 1\n")
         if name == "trace":
@@ -187,6 +183,11 @@ class Endpoints:
             return failure(400, "seconds and debug params are incompatible")
         return seconds
 
+    def _seconds(self, request: Request, default: int) -> int:
+        """Return how long a profile is to take; what is no such number is the default, as in Go."""
+        seconds = request.number("seconds") or 0
+        return seconds if seconds > 0 else min(default, self._max_seconds)
+
     def _taken(self, name: str, request: Request, seconds: int) -> Response:
         """Return the profile of the next seconds."""
         self._check_window(request, seconds)
@@ -213,7 +214,7 @@ class Endpoints:
 
     # ---- the rest ------------------------------------------------------------------------------
 
-    def command_line(self) -> "list[str]":
+    def _command_line(self) -> list[str]:
         """Return the program's arguments as they may be shown."""
         arguments = list(sys.argv or [""])
         if self._redact is True:
@@ -221,14 +222,12 @@ class Endpoints:
         return list(self._redact(arguments)) if self._redact else arguments
 
     def _gc(self, _request: Request) -> Response:
-        from whet.live.watch import gc_lines
-
-        return text(gc_lines())
+        return text(watch.gc_lines())
 
     def _vars(self, _request: Request) -> Response:
         from whet.live.variables import variables
 
-        return text(variables(self.command_line()), kind="application/json; charset=utf-8")
+        return text(variables(self._command_line()), kind="application/json; charset=utf-8")
 
     def _metrics(self, _request: Request) -> Response:
         from whet.live.metrics import EXPOSITION, metrics
@@ -254,9 +253,11 @@ class _InUseError(WhetError):
     def __init__(self, what: str, until: float) -> None:
         left_s = max(until - time.time(), 0.0)
         clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
-        names = {"cpu": "CPU profiling: cpu profiling"}
-        subject = names.get(what, f"{what} profiling: {what} profiling")
-        super().__init__(f"Could not enable {subject} already in use until {clock} ({left_s:.0f} s from now)")
+        title = "CPU" if what == "cpu" else what
+        super().__init__(
+            f"Could not enable {title} profiling: {what} profiling already in use until {clock} "
+            f"({left_s:.0f} s from now)"
+        )
         self.response = failure(409, self.message, ("Retry-After", str(int(left_s) + 1)))
 
 
@@ -286,11 +287,10 @@ def _given_up() -> Response:
 
 
 def _is_off(name: str, collector: str) -> Response:
-    option = _RATES[collector]
     return failure(
         409,
         f"{name} profiling is off: ask for the next seconds with ?seconds=10, switch it on with "
-        f"?rate={windows.COLLECTORS[collector][2]}, or pass {option} to whet.live",
+        f"?rate={windows.COLLECTORS[collector][2]}, or pass {collector}=True to whet.live",
     )
 
 

@@ -4,7 +4,10 @@ Texts of errors, and the headers that make `go tool pprof` show them, are those 
 net/http/pprof. No sockets here and no decisions.
 """
 
-__all__ = ["Request", "Response", "failure", "moved", "profile_file", "text", "unserved"]
+__all__ = [
+    "Request", "Response", "failure", "moved", "overloaded", "profile_file", "status_line", "text",
+    "unserved",
+]  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +15,12 @@ if TYPE_CHECKING:
 
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _TEXT = "text/plain; charset=utf-8"
+_REASONS = {
+    200: "OK", 307: "Temporary Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict",
+    431: "Request Header Fields Too Large", 499: "Client Closed Request", 500: "Internal Server Error",
+    501: "Not Implemented", 503: "Service Unavailable",
+}  # fmt: skip
 
 
 class Request:
@@ -99,6 +108,16 @@ def failure(status: int, message: str, *headers: tuple[str, str]) -> Response:
     """Return an error that `go tool pprof` shows to its user."""
     own = [("Content-Type", _TEXT), _NOSNIFF, ("X-Go-Pprof", "1")]
     return Response(status, [*own, *headers], f"{message}\n".encode("utf-8", "backslashreplace"))
+
+
+def overloaded() -> Response:
+    """Return what is answered where too much is to be done already."""
+    return failure(503, "too many requests", ("Retry-After", "1"))
+
+
+def status_line(status: int) -> str:
+    """Return a status with its phrase: `200 OK`."""
+    return f"{status} {_REASONS[status]}"
 
 
 def moved(location: str) -> Response:

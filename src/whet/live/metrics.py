@@ -11,10 +11,7 @@ import resource
 import sys
 import time
 
-from whet.collect import windows
-from whet.collect.probe import load_probe
 from whet.collect.threads import live_tasks
-from whet.errors import CollectError
 from whet.live import process, watch
 from whet.live.loop_lag import loop_lags
 from whet.live.request_times import BOUNDS_S, times
@@ -128,9 +125,9 @@ def _collections() -> "Iterator[Family]":
 
 
 def _heap() -> "Iterator[Family]":
-    if not _is_on("heap"):
+    heap = watch.heap_statistics()
+    if not heap:
         return
-    heap = load_probe().heap_statistics()
     since = "since the heap collector was switched on."
     yield _one("python_heap_alloc_bytes_total", "counter", f"Bytes allocated {since}", heap["alloc_bytes"])
     yield _one("python_heap_allocs_total", "counter", f"Allocations {since}", heap["alloc_objects"])
@@ -139,9 +136,9 @@ def _heap() -> "Iterator[Family]":
 
 
 def _waits() -> "Iterator[Family]":
-    if not _is_on("block"):
+    waits = watch.wait_statistics()
+    if not waits:
         return
-    waits = load_probe().blocking_statistics()
     reasons = sorted(key.partition(":")[2] for key in waits if key.startswith("wait_ns:"))
     seconds: list[Row] = [("", {"reason": reason}, waits[f"wait_ns:{reason}"] / 1e9) for reason in reasons]
     counts: list[Row] = [("", {"reason": reason}, waits[f"waits:{reason}"]) for reason in reasons]
@@ -159,13 +156,6 @@ def _requests() -> "Family":
             rows.append(("_bucket", {**labels, "le": bound}, total))
         rows += [("_sum", labels, sum_s), ("_count", labels, total)]
     return "http_server_request_duration_seconds", "histogram", "How long requests took.", rows
-
-
-def _is_on(collector: str) -> bool:
-    try:
-        return windows.is_on(collector)
-    except CollectError:
-        return False
 
 
 def _labels(labels: "dict[str, object]") -> str:

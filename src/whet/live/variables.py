@@ -3,9 +3,6 @@
 Of Go's memstats there are those that mean the same here; a number that is not known is not there.
 """
 
-from whet.collect import windows
-from whet.collect.probe import load_probe
-from whet.errors import CollectError
 from whet.live import process, watch
 
 __all__ = ["variables"]
@@ -28,12 +25,9 @@ def _memstats() -> dict[str, int]:
 
 
 def _heap() -> dict[str, int]:
-    try:
-        if not windows.is_on("heap"):
-            return {}
-    except CollectError:
+    heap = watch.heap_statistics()
+    if not heap:
         return {}
-    heap = load_probe().heap_statistics()
     in_use, live = int(heap["inuse_bytes"]), int(heap["inuse_objects"])
     made = int(heap["alloc_objects"])
     return {

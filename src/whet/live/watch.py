@@ -1,10 +1,14 @@
-"""What is watched as long as the endpoints are there: garbage collections, a microsecond or two each."""
+"""What is counted: garbage collections as long as the endpoints are there, heap and waits while they are on.
 
+A collection costs a microsecond or two.
+"""
+
+from whet.collect import windows
 from whet.collect.gc import GcCollector
 from whet.collect.probe import load_probe
 from whet.errors import CollectError
 
-__all__ = ["begin", "gc_lines", "gc_statistics"]
+__all__ = ["begin", "gc_lines", "gc_statistics", "heap_statistics", "wait_statistics"]
 
 
 def begin() -> None:
@@ -36,3 +40,22 @@ def gc_statistics() -> dict[str, float]:
         return {}
     statistics: dict[str, float] = probe.gc_statistics()
     return statistics if probe.gc_running() else {}
+
+
+def heap_statistics() -> dict[str, float]:
+    """Return the heap collector's counters, none if it is off."""
+    statistics: dict[str, float] = load_probe().heap_statistics() if _is_on("heap") else {}
+    return statistics
+
+
+def wait_statistics() -> dict[str, float]:
+    """Return the counters of the collector of waits, none if it is off."""
+    statistics: dict[str, float] = load_probe().blocking_statistics() if _is_on("block") else {}
+    return statistics
+
+
+def _is_on(collector: str) -> bool:
+    try:
+        return windows.is_on(collector)
+    except CollectError:
+        return False

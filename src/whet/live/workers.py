@@ -12,12 +12,11 @@ from collections import deque
 from whet.collect.probe import load_probe
 from whet.errors import CollectError
 
-__all__ = ["forget", "submit"]
+__all__ = ["forget", "run_unseen", "submit"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
 _MOST_THREADS = 16
 _MOST_WAITING = 1000
@@ -54,27 +53,31 @@ def forget() -> None:
     _threads = 0
 
 
-def _work() -> None:
-    global _threads
-    probe = _probe()
-    if probe is not None:
-        probe.own_thread_begin()
+def run_unseen(job: "Callable[[], None]") -> None:
+    """Call `job` on a thread of ours: no collector sees it."""
     try:
-        while True:
-            with _lock:
-                if not _jobs:
-                    _threads -= 1
-                    return
-                job = _jobs.popleft()
-            job()
-            del job  # what it holds must not wait for the next one
-    finally:
-        if probe is not None:
-            probe.own_thread_end()
-
-
-def _probe() -> "ModuleType | None":
-    try:
-        return load_probe()
+        probe = load_probe()
     except CollectError:
-        return None
+        job()  # nothing was compiled: nobody looks
+        return
+    probe.own_thread_begin()
+    try:
+        job()
+    finally:
+        probe.own_thread_end()
+
+
+def _work() -> None:
+    run_unseen(_work_off)
+
+
+def _work_off() -> None:
+    global _threads
+    while True:
+        with _lock:
+            if not _jobs:
+                _threads -= 1
+                return
+            job = _jobs.popleft()
+        job()
+        del job  # what it holds must not wait for the next one

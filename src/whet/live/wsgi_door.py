@@ -7,7 +7,7 @@ server's threads for its time. Specification: PEP 3333.
 import _thread
 import time
 
-from whet.live.messages import Request
+from whet.live.messages import Request, status_line
 from whet.live.mounting import mounted_path
 from whet.live.request_times import times
 from whet.live.setting_up import set_up
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     StartResponse = Callable[..., Any]
     App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-_REASONS = {
-    200: "OK", 307: "Temporary Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
-    404: "Not Found", 405: "Method Not Allowed", 409: "Conflict", 499: "Client Closed Request",
-    500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable",
-}  # fmt: skip
 # Where servers put the client's connection.
 _SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 
@@ -95,7 +90,7 @@ def _request(environ: "Environ", path: str) -> Request:
 def _serve(endpoints: "Endpoints", request: Request, start_response: "StartResponse") -> "Iterable[bytes]":
     response = endpoints.answer(request)
     headers = [*response.headers, ("Content-Length", str(len(response.body)))]
-    start_response(f"{response.status} {_REASONS.get(response.status, 'Unknown')}", headers)
+    start_response(status_line(response.status), headers)
     return [b"" if request.method == "HEAD" else response.body]
 
 
