@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from whet._version import __version__
+from whet.cli import bench_options
 from whet.cli.load_options import HELP, parse
 from whet.driver.load.target import Message, parse_target
 from whet.errors import SourceError, UsageError
@@ -172,3 +173,18 @@ def test_help_names_every_option():
     assert parse(["-h"]) is parse(["--help"]) is None
     for name in load_options._FLAGS | load_options._VALUES:
         assert f"-{name}" in HELP
+
+
+def test_words_mean_the_same_for_every_command():
+    words = bench_options.parse(["--quiet=false", "-json=true", "-count=3", "-"])
+    assert (words.quiet, words.format, words.options.count, words.paths) == (False, "json", 3, ["-"])
+    call = parse(["--quiet", "-quiet=false", "-n=3", "-c", "1", "--", URL])
+    assert call is not None
+    assert (call.quiet, call.options.requests, call.options.target.url) == (False, 3, URL)
+    for command, read in (("bench", bench_options.parse), ("load", parse)):
+        with pytest.raises(UsageError, match="--quiet takes no value"):
+            read(["--quiet=often", URL])
+        with pytest.raises(UsageError, match=f"whet {command} has no option ---quiet"):
+            read(["---quiet", URL])
+        with pytest.raises(UsageError, match="--count needs a value"):
+            read(["--count"])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from whet.cli.words import Words
 from whet.driver.bench import Options
 from whet.driver.bench_command import DEFAULT_COUNT, PROFILES, CommandOptions
 from whet.driver.bench_options import parse_duration_s, parse_whole
@@ -83,7 +84,7 @@ class Call:
         format: text, json or markdown.
     """
 
-    given: _Words
+    given: _Values
     options: Options
     command_options: CommandOptions
     paths: list[str]
@@ -101,45 +102,8 @@ class Call:
     help: bool
 
 
-class _Words:
-    """A command line taken apart, its values still text; the last of several wins."""
-
-    def __init__(self, argv: Sequence[str]) -> None:
-        self.flags: set[str] = set()
-        self.values: dict[str, list[str]] = {}
-        self.paths: list[str] = []
-        self.command: list[str] = []
-        rest = list(argv)
-        while rest:
-            self._take(rest)
-
-    def _take(self, rest: list[str]) -> None:
-        word = rest.pop(0)
-        if word == "--":
-            if not rest:
-                raise UsageError("no command after --", hint="whet bench -- COMMAND [ARGS...]")
-            self.command = rest[:]
-            rest.clear()
-            return
-        if not word.startswith("-"):
-            self.paths.append(word)
-            return
-        name, given, value = word.lstrip("-").partition("=")
-        name = _SHORT.get(name, name)
-        if name in _FLAGS and not given:
-            self.flags.add(name)
-        elif name in _VALUES:
-            if not given and not rest:
-                raise UsageError(f"{word} needs a value", hint="see whet bench --help")
-            self.values.setdefault(name, []).append(value if given else rest.pop(0))
-        else:
-            raise UsageError(f"whet bench has no option {word}", hint="see whet bench --help")
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.values
-
-    def text(self, name: str, default: str) -> str:
-        return self.values.get(name, [default])[-1]
+class _Values(Words):
+    """The words of `whet bench`, and its kinds of values."""
 
     def whole(self, name: str, default: int) -> int:
         return parse_whole(f"--{name}", self.values[name][-1]) if name in self.values else default
@@ -151,7 +115,10 @@ def parse(argv: Sequence[str]) -> Call:
     Raises:
         UsageError: an unknown option, a bad value, or options that exclude each other.
     """
-    words = _Words(argv)
+    words = _Values("whet bench", argv, flags=_FLAGS, values=_VALUES, short=_SHORT)
+    command = words.after or []
+    if words.after is not None and not command:
+        raise UsageError("no command after --", hint="whet bench -- COMMAND [ARGS...]")
     _refuse_mixtures(words)
     format_ = "json" if "json" in words.flags else words.text("format", "text")
     if format_ not in ("text", "markdown", "json"):
@@ -165,10 +132,10 @@ def parse(argv: Sequence[str]) -> Call:
         given=words,
         options=_options(words),
         command_options=_command_options(words),
-        paths=words.paths or ["."],
+        paths=words.rest or ["."],
         statement=words.text("stmt", "") if "stmt" in words else None,
         setup=words.text("setup", ""),
-        command=words.command,
+        command=command,
         profiles={name: words.text(name, "") for name in PROFILES[:-1] if name in words},
         revision=words.text("vs", ""),
         threshold=_share(words.text("threshold", "2%")),
@@ -181,22 +148,22 @@ def parse(argv: Sequence[str]) -> Call:
     )
 
 
-def _refuse_mixtures(words: _Words) -> None:
+def _refuse_mixtures(words: _Values) -> None:
     if "vs" in words and "stmt" in words:
         raise UsageError("--vs compares files of benchmarks, not a statement")
-    if "stmt" in words and words.paths:
+    if "stmt" in words and words.rest:
         raise UsageError("--stmt takes no files", hint="whet bench --stmt CODE [--setup CODE]")
     asked = [name for name in PROFILES if name in words]
-    if asked and ("vs" in words or words.command):
+    if asked and ("vs" in words or words.after):
         raise UsageError(
             f"--{asked[0]} goes with files of benchmarks, --stmt and Go packages",
             hint="whet run records a program; whet prof compare says what changed between profiles",
         )
-    if words.command and (words.paths or "stmt" in words or "vs" in words):
+    if words.after and (words.rest or "stmt" in words or "vs" in words):
         raise UsageError("a command is measured alone", hint="whet bench [OPTIONS] -- COMMAND [ARGS...]")
 
 
-def _options(words: _Words) -> Options:
+def _options(words: _Values) -> Options:
     benchtime = words.text("benchtime", "1s")
     by_count = benchtime.endswith("x")
     return Options(
@@ -211,7 +178,7 @@ def _options(words: _Words) -> Options:
     )
 
 
-def _command_options(words: _Words) -> CommandOptions:
+def _command_options(words: _Values) -> CommandOptions:
     return CommandOptions(
         count=words.whole("count", DEFAULT_COUNT),
         warmup=words.whole("warmup", 0),

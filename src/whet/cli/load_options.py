@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from whet.cli.words import Words
 from whet.driver.load.options import DEFAULT_REQUESTS, DEFAULT_TIMEOUT_S, DEFAULT_WORKERS, LoadOptions
 from whet.driver.load.target import (
     Message,
@@ -102,42 +103,8 @@ class Call:
     quiet: bool
 
 
-class _Words:
-    """A command line taken apart, its values still text; the last of several wins."""
-
-    def __init__(self, argv: Sequence[str]) -> None:
-        self.flags: set[str] = set()
-        self.values: dict[str, list[str]] = {}
-        self.urls: list[str] = []
-        rest = list(argv)
-        while rest:
-            self._take(rest)
-
-    def _take(self, rest: list[str]) -> None:
-        word = rest.pop(0)
-        if word == "--":
-            self.urls += rest
-            rest.clear()
-            return
-        if not word.startswith("-") or word == "-":
-            self.urls.append(word)
-            return
-        name, given, value = word.removeprefix("-").removeprefix("-").partition("=")
-        name = "help" if name == "h" else name
-        if name in _FLAGS:
-            if not given or value == "true":
-                self.flags.add(name)
-            elif value != "false":
-                raise UsageError(f"-{name} takes no value", hint=_HINT)
-        elif name in _VALUES:
-            if not given and not rest:
-                raise UsageError(f"{word} needs a value", hint=_HINT)
-            self.values.setdefault(name, []).append(value if given else rest.pop(0))
-        else:
-            raise UsageError(f"whet load has no option {word}", hint=_HINT)
-
-    def text(self, name: str, default: str = "") -> str:
-        return self.values.get(name, [default])[-1]
+class _Values(Words):
+    """The words of `whet load`, and its kinds of values."""
 
     def number(self, name: str, default: float) -> float:
         if name not in self.values:
@@ -179,15 +146,16 @@ def parse(argv: Sequence[str]) -> Call | None:
         UsageError: an unknown option, a bad value, no address.
         SourceError: the body's file cannot be read.
     """
-    words = _Words(argv)
+    words = _Values("whet load", argv, flags=_FLAGS, values=_VALUES, short={"h": "help"})
+    urls = words.rest + (words.after or [])
     if "help" in words.flags:
         return None
-    if len(words.urls) != 1:
-        what = f"{len(words.urls)} addresses" if words.urls else "no address"
+    if len(urls) != 1:
+        what = f"{len(urls)} addresses" if urls else "no address"
         raise UsageError(f"{what} given", hint="whet load [OPTIONS] URL; --compare names a second one")
     message = _message(words)
     proxy, socket_path = words.text("x"), words.text("unix-socket")
-    target = parse_target(words.urls[0], message, proxy=proxy, socket_path=socket_path)
+    target = parse_target(urls[0], message, proxy=proxy, socket_path=socket_path)
     other = None
     if "compare" in words.values:
         other = parse_target(words.text("compare"), message, proxy=proxy, socket_path=socket_path)
@@ -205,7 +173,7 @@ def parse(argv: Sequence[str]) -> Call | None:
     return call
 
 
-def _message(words: _Words) -> Message:
+def _message(words: _Values) -> Message:
     given = [parse_header(text) for text in words.values.get("H", [])]
     for name, option in (("Accept", "A"), ("Content-Type", "T"), ("User-Agent", "U")):
         if option in words.values:
@@ -228,7 +196,7 @@ def _message(words: _Words) -> Message:
     )
 
 
-def _body(words: _Words) -> bytes:
+def _body(words: _Values) -> bytes:
     if "D" not in words.values:
         return words.text("d").encode("utf-8", "surrogateescape")
     path = words.text("D")
@@ -238,7 +206,7 @@ def _body(words: _Words) -> bytes:
         raise SourceError(f"-D: {path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def _options(words: _Words, target: Target) -> LoadOptions:
+def _options(words: _Values, target: Target) -> LoadOptions:
     duration_s = words.duration_s("z")
     if not duration_s and {"while-profiling", "compare"} & set(words.values):
         duration_s = DEFAULT_PROFILED_S
@@ -262,7 +230,7 @@ def _options(words: _Words, target: Target) -> LoadOptions:
     )
 
 
-def _format(words: _Words) -> str:
+def _format(words: _Values) -> str:
     chosen = words.text("format") or words.text("o") or "text"
     if "json" in words.flags:
         chosen = "json"
@@ -271,7 +239,7 @@ def _format(words: _Words) -> str:
     return chosen
 
 
-def _check(call: Call, words: _Words) -> None:
+def _check(call: Call, words: _Values) -> None:
     options = call.options
     words.whole("cpus", 1)
     if options.requests is not None and options.connections > options.requests:

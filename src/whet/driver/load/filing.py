@@ -14,12 +14,9 @@ from typing import Any
 from whet.collect.recording import (
     CPU,
     LOAD,
-    META,
     claim,
     describe_interpreter,
-    encode_json,
     explain,
-    file_sizes,
     fresh_directory,
     metadata,
     release,
@@ -27,6 +24,7 @@ from whet.collect.recording import (
 )
 from whet.driver.fetch import fetch
 from whet.driver.request import Request
+from whet.driver.run import Recorded, write_meta
 from whet.errors import SourceError, WhetError
 from whet.formats import pprof
 from whet.model.profile import Profile
@@ -107,18 +105,19 @@ class Filing:
         try:
             for name, content in contents.items():
                 write_atomically(f"{self.directory}/{name}", content)
-            meta = metadata(
-                self.directory,
-                made_by="whet load",
-                partial_reason=None,
-                program={"argv": sys.argv[1:], "profile_url": self._address},
-                facts={"python": describe_interpreter()},
-            )
-            meta["load"] = record
-            meta["files"] = file_sizes(self.directory)
-            write_atomically(f"{self.directory}/{META}", encode_json(meta).encode() + b"\n")
         except OSError as error:
             raise SourceError(f"{self.directory}: cannot write the recording: {explain(error)}") from None
+        meta = metadata(
+            self.directory,
+            made_by="whet load",
+            partial_reason=None,
+            program={"argv": sys.argv[1:], "profile_url": self._address},
+            facts={"python": describe_interpreter()},
+        )
+        recorded = Recorded(self.directory, str(Path.cwd()), meta | {"load": record})
+        write_meta(recorded)
+        if recorded.trouble:
+            raise SourceError(recorded.trouble)
 
 
 def _with_endpoint(address: str) -> str:
