@@ -187,6 +187,7 @@ NB_MODULE(_probe, m) {
     m.def("gc_forget", &gc_forget, "In a forked child: forget the parent's recording.");
     m.def("gc_print_lines", &gc_print_lines, "Write each collection to stderr; '' or the reason why not.");
     m.def("gc_statistics", &gc_statistics, "Counters by name; times in ns.");
+    m.def("gc_pauses", &gc_pauses, "How many pauses took [2^(i+3), 2^(i+4)) ns, by i.");
     m.def("gc_lines", &gc_lines, nb::arg("names"), "The recorded collections as text.");
     m.def("blocking_start", &blocking_start, nb::arg("threshold_ns"),
           "Start recording waits; '' or the reason why not.");

@@ -481,3 +481,30 @@ def test_a_client_library_reads_the_metrics(server):
     parser = pytest.importorskip("prometheus_client.parser")
     families = {f.name for f in parser.text_string_to_metric_families(ask(server, "/debug/metrics").text)}
     assert {"process_cpu_seconds", "python_gc_duration_seconds", "python_threads"} <= families
+
+
+def test_pauses_of_the_garbage_collector_are_a_histogram():
+    code = """
+import gc, urllib.request, whet.live
+s = whet.live.start('127.0.0.1:0')
+gc.disable()
+for _ in range(50): gc.collect()
+print(urllib.request.urlopen(s.url.replace('pprof/', 'vars')).read().decode())
+print(urllib.request.urlopen(s.url.replace('pprof/', 'metrics')).read().decode())
+"""
+    variables, end = json.JSONDecoder().raw_decode(text := python(code).stdout)
+    pauses = variables["/gc/pauses:seconds"]
+    assert len(pauses["Buckets"]) == len(pauses["Counts"]) + 1
+    assert sum(pauses["Counts"]) == variables["memstats"]["NumGC"] >= 50
+    mean_s = variables["memstats"]["PauseTotalNs"] / 1e9 / sum(pauses["Counts"])
+    least, most = (
+        sum(map(float.__mul__, map(float, pauses["Counts"]), bounds)) / sum(pauses["Counts"])
+        for bounds in (pauses["Buckets"], pauses["Buckets"][1:])
+    )
+    assert least <= mean_s <= most
+    rows = re.findall(r'^python_gc_pauses_seconds_bucket\{le="(.*)"\} (\d+)$', text[end:], re.M)
+    counts = [int(count) for _, count in rows]
+    assert [float(bound) for bound, _ in rows] == sorted({float(bound) for bound, _ in rows})
+    assert counts == sorted(counts)
+    assert f"python_gc_pauses_seconds_count {counts[-1]}\n" in text
+    assert counts[-1] == sum(pauses["Counts"])

@@ -449,6 +449,15 @@ std::map<std::string, double> gc_statistics() {
     return result;
 }
 
+std::vector<uint64_t> gc_pauses() {
+    std::vector<uint64_t> counts(BINS / BINS_PER_DOUBLING);
+    for (const Generation &g : hook.recording.generations) {
+        for (size_t bin = 0; bin < BINS; ++bin)
+            counts[bin / BINS_PER_DOUBLING] += g.histogram[bin];
+    }
+    return counts;
+}
+
 std::string gc_lines(const std::map<int, std::string> &names) {
     std::string text;
     char line[LINE_ROOM], number[32];

@@ -47,6 +47,8 @@ void gc_forget();
 std::string gc_print_lines();
 // Counters by name; times in ns. Of each generation `g`: collections_g, pause_g_ns, longest_g_ns.
 std::map<std::string, double> gc_statistics();
+// How many pauses took [2^(i+3), 2^(i+4)) ns, by i; the first has shorter ones, too.
+std::vector<uint64_t> gc_pauses();
 // The series as text, a line an entry; `names` are those of threads by the kernel's id.
 std::string gc_lines(const std::map<int, std::string> &names);
 

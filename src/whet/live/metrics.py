@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     # Name, type, help, rows.
     Family = tuple[str, str, str, list[Row]]
 
+# Collections are not shorter, and hardly longer: bounds outside of these would be one row each for nothing.
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1e-6, 20.0
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -122,6 +124,19 @@ def _collections() -> "Iterator[Family]":
     rows += [("", {"quantile": "1"}, pauses["longest_ns"] / 1e9)]
     rows += [("_sum", {}, pauses["pause_ns"] / 1e9), ("_count", {}, pauses["collections"])]
     yield "python_gc_duration_seconds", "summary", "Pauses of garbage collections, to 6 %.", rows
+    yield _pauses(pauses["pause_ns"] / 1e9)
+
+
+def _pauses(sum_s: float) -> "Family":
+    counts, bounds = watch.gc_pauses()
+    rows: list[Row] = []
+    total = 0
+    for bound_s, count in zip(bounds[1:], counts, strict=True):
+        total += count
+        if _SHORTEST_PAUSE_S <= bound_s <= _LONGEST_PAUSE_S:
+            rows.append(("_bucket", {"le": bound_s}, total))
+    rows += [("_bucket", {"le": "+Inf"}, total), ("_sum", {}, sum_s), ("_count", {}, total)]
+    return "python_gc_pauses_seconds", "histogram", "Pauses of garbage collections.", rows
 
 
 def _heap() -> "Iterator[Family]":

@@ -1,6 +1,7 @@
 """The page `/debug/vars`, as Go's expvar has it: a JSON object with `cmdline` and `memstats`.
 
 Of Go's memstats there are those that mean the same here; a number that is not known is not there.
+Pauses of garbage collections are a histogram as runtime/metrics has it, by its name there.
 """
 
 from whet.live import process, watch
@@ -12,7 +13,11 @@ def variables(command_line: list[str]) -> str:
     """Return the object as text."""
     import json
 
-    return json.dumps({"cmdline": command_line, "memstats": _memstats()}, indent=1) + "\n"
+    content: dict[str, object] = {"cmdline": command_line, "memstats": _memstats()}
+    counts, bounds_s = watch.gc_pauses()
+    if counts:
+        content["/gc/pauses:seconds"] = {"Counts": counts, "Buckets": bounds_s}
+    return json.dumps(content, indent=1) + "\n"
 
 
 def _memstats() -> dict[str, int]:

@@ -8,7 +8,7 @@ from whet.collect.gc import GcCollector
 from whet.collect.probe import load_probe
 from whet.errors import CollectError
 
-__all__ = ["begin", "gc_lines", "gc_statistics", "heap_statistics", "wait_statistics"]
+__all__ = ["begin", "gc_lines", "gc_pauses", "gc_statistics", "heap_statistics", "wait_statistics"]
 
 
 def begin() -> None:
@@ -40,6 +40,14 @@ def gc_statistics() -> dict[str, float]:
         return {}
     statistics: dict[str, float] = probe.gc_statistics()
     return statistics if probe.gc_running() else {}
+
+
+def gc_pauses() -> tuple[list[int], list[float]]:
+    """Return counts of pauses and the bounds around them in seconds, one more; none if unwatched."""
+    if not gc_statistics():
+        return [], []
+    counts = load_probe().gc_pauses()
+    return counts, [0.0, *((1 << (i + 4)) / 1e9 for i in range(len(counts)))]
 
 
 def heap_statistics() -> dict[str, float]:
