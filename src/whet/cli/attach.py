@@ -20,6 +20,8 @@ from whet.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from whet.collect.remote.process import RemoteProcess
     from whet.collect.threads import Stack
 
@@ -40,6 +42,9 @@ def main(argv: list[str], streams: Streams) -> int:
         raise UsageError(
             "--top needs a terminal", hint="without it, whet attach PID records and shows a table"
         )
+    if "inject" in options.flags:
+        _inject(options, streams)
+        return 0
     attachment = attach(options.pid, subprocesses="subprocesses" in options.flags)
     if options.dump:
         _dump(attachment, options, streams)
@@ -128,15 +133,8 @@ def _top_caption(attachment: Attachment, watching: Watching) -> str:
 
 
 def _record(attachment: Attachment, options: Options, streams: Streams) -> None:
-    quiet = "quiet" in options.flags
     duration_s = options.duration_s or DEFAULT_DURATION_S
-    progress = Progress(streams)
-    what = f"recording process {options.pid}, seconds"
-
-    def show(elapsed_s: float) -> None:
-        if not quiet:
-            progress.show(what, int(elapsed_s), round(duration_s))
-
+    progress, show = _progress(options, streams)
     outcome = record(
         attachment,
         rate_hz=options.rate_hz,
@@ -146,7 +144,46 @@ def _record(attachment: Attachment, options: Options, streams: Streams) -> None:
         progress=show,
     )
     progress.clear()
-    report = _conclude(outcome, attachment, options, streams)
+    _conclude(outcome, attachment, options, streams)
+
+
+def _inject(options: Options, streams: Streams) -> None:
+    from whet.collect.settings import DEFAULT_MEAN_BYTES, DEFAULT_THRESHOLD_NS, Settings
+    from whet.driver.attach_inject import Injection
+
+    injection = Injection(options.pid)
+    settings = Settings(
+        rate_hz=int(options.rate_hz),
+        heap_bytes=DEFAULT_MEAN_BYTES if "heap" in options.flags else None,
+        block_ns=DEFAULT_THRESHOLD_NS if "block" in options.flags else None,
+        tasks="tasks" in options.flags,
+        gc="gc" in options.flags,
+    )
+    progress, show = _progress(options, streams)
+    outcome = injection.record(
+        settings,
+        duration_s=options.duration_s or DEFAULT_DURATION_S,
+        directory=options.output,
+        progress=show,
+    )
+    progress.clear()
+    _conclude(outcome, None, options, streams)
+
+
+def _progress(options: Options, streams: Streams) -> tuple[Progress, Callable[[float], None]]:
+    progress = Progress(streams)
+    what = f"recording process {options.pid}, seconds"
+    duration_s = round(options.duration_s or DEFAULT_DURATION_S)
+
+    def show(elapsed_s: float) -> None:
+        if "quiet" not in options.flags:
+            progress.show(what, int(elapsed_s), duration_s)
+
+    return progress, show
+
+
+def _conclude(outcome: Recorded, attachment: Attachment | None, options: Options, streams: Streams) -> None:
+    report = _report(outcome, attachment, options, streams)
     if report and "open" in options.flags:
         import webbrowser
         from urllib.parse import quote
@@ -154,7 +191,9 @@ def _record(attachment: Attachment, options: Options, streams: Streams) -> None:
         webbrowser.open(f"file://{quote(report)}")
 
 
-def _conclude(outcome: Recorded, attachment: Attachment, options: Options, streams: Streams) -> str | None:
+def _report(
+    outcome: Recorded, attachment: Attachment | None, options: Options, streams: Streams
+) -> str | None:
     quiet = "quiet" in options.flags
     profiles = load_profiles(outcome)
     summaries = add_summaries(outcome, profiles)
@@ -165,7 +204,7 @@ def _conclude(outcome: Recorded, attachment: Attachment, options: Options, strea
     if quiet:
         return report
     streams.talk("\n\n".join(summary_tables(summaries, outcome, streams)))
-    if "threads" in options.flags:
+    if attachment and "threads" in options.flags:
         from whet.render.attach import thread_table
 
         streams.talk("\n" + thread_table(thread_rows(attachment.processes)))
@@ -175,22 +214,28 @@ def _conclude(outcome: Recorded, attachment: Attachment, options: Options, strea
 
 
 def _closing_lines(
-    outcome: Recorded, attachment: Attachment, options: Options, report: str | None
+    outcome: Recorded, attachment: Attachment | None, options: Options, report: str | None
 ) -> list[str]:
     lines = [outcome.trouble] if outcome.trouble else []
     if outcome.meta["partial_reason"]:
         lines.append(f"partial: {outcome.meta['partial_reason']}")
-    lines += [f"left out: {reason}" for reason in attachment.refused.values()]
+    if attachment:
+        lines += _how_it_went(attachment, options)
+    where = outcome.directory
+    lines.append(f"recording in {where}")
+    if report:
+        lines.append(f"open {report} in a browser, or: whet prof {where}/cpu.pb.gz")
+    return lines
+
+
+def _how_it_went(attachment: Attachment, options: Options) -> list[str]:
+    lines = [f"left out: {reason}" for reason in attachment.refused.values()]
     lines.append(_quality(attachment))
     if lowered := lowered_hz(attachment, options.rate_hz):
         lines.append(
             f"{lowered:.0f} looks per second instead of {options.rate_hz:g}: each process may take"
             f" {options.budget_share:.3g} of a CPU (--budget), or this machine is busy"
         )
-    where = outcome.directory
-    lines.append(f"recording in {where}")
-    if report:
-        lines.append(f"open {report} in a browser, or: whet prof {where}/cpu.pb.gz")
     return lines
 
 

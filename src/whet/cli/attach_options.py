@@ -27,6 +27,8 @@ boxes.
       --subprocesses  the Python processes that it started, too, and theirs
       --threads       show what each thread did
       --dump[=2]      print the stacks of all threads now, equal ones once; --dump=2 prints each of them
+      --inject        have the program itself record, as under whet run; with --heap, --block, --tasks and
+                      --gc, too. Needs Python 3.14 or later, and whet run by the same version
       --top           show the busiest functions in the terminal, live, until Ctrl-C
       --json          print what was found as JSON to stdout
 
@@ -45,12 +47,14 @@ user and kernel.yama.ptrace_scope=0, or CAP_SYS_PTRACE.
 """
 
 MAX_RATE_HZ = 10_000
+_COLLECTORS = ("heap", "block", "tasks", "gc")
 _BUDGET_SHARE_AT_100_HZ = 0.05
 _MOST_BUDGET_SHARE = 0.5
 _FLAGS = {
     "--subprocesses": "subprocesses", "--threads": "threads", "--top": "top", "--json": "json",
     "--open": "open", "--no-report": "no_report", "-q": "quiet", "--quiet": "quiet", "-h": "help",
-    "--help": "help",
+    "--help": "help", "--inject": "inject", "--heap": "heap", "--block": "block", "--tasks": "tasks",
+    "--gc": "gc",
 }  # fmt: skip
 _VALUES = {
     "-d": "duration", "--duration": "duration", "-r": "rate", "--rate": "rate", "-o": "output",
@@ -114,7 +118,25 @@ def parse(argv: list[str]) -> Options:
         raise UsageError("--dump and --top exclude each other")
     if "top" in options.flags and "json" in options.flags:
         raise UsageError("--top and --json exclude each other")
+    _check_inject(options)
     return options
+
+
+def _check_inject(options: Options) -> None:
+    if "inject" not in options.flags:
+        for name in _COLLECTORS:
+            if name in options.flags:
+                raise UsageError(
+                    f"--{name} needs --inject", hint="from outside only computing and waiting are seen"
+                )
+        return
+    others = [f"--{name}" for name in ("top", "subprocesses", "threads") if name in options.flags]
+    others += ["--dump"] if options.dump else []
+    others += ["--budget"] if options.asked_budget_share is not None else []
+    if others:
+        raise UsageError(f"--inject and {others[0]} exclude each other")
+    if options.rate_hz != int(options.rate_hz):
+        raise UsageError("--rate: with --inject it is a whole number")
 
 
 def _pid(names: list[str]) -> int:
