@@ -3,15 +3,17 @@
 A task waits for a future. Whoever could set its result must reach it: if the future, and all that
 leads to it (an Event, a Queue), is held only by the waiting task itself, or by other tasks that
 nothing can wake, it waits for ever. Where anything is not understood, the task counts as alive. What
-holds a task alive does not matter: one that nobody holds is collected, and asyncio says so.
+holds a task alive does not matter: one that nobody holds is collected, and asyncio says so. But a timer
+that reaches a task, as that of asyncio.timeout does, may cancel it.
 
-Not known: threads, tasks that wait for several things at once (gather, wait), and what holds
-references that the garbage collector does not see.
+Not known: threads, whose frames hold references that nobody can count while they are in a call, and what
+holds references that the garbage collector does not see.
 """
 
 import gc
 import sys
 import time
+from types import FunctionType
 
 from whet.collect.threads import Stack, await_chain, live_tasks
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 # Each step looks at all objects of the process once.
 _MOST_STEPS, _MOST_HOLDERS = 12, 300
 _WITHIN_S = 2.0
+# From a timer's handle over a bound method and an object with a dictionary to a task.
+_TIMER_STEPS, _MOST_REACHED = 5, 300_000
+# What several futures call when they are done, on behalf of the one that waits for all of them.
+_COUNTING = {"gather.<locals>._done_callback", "_wait.<locals>._on_completion"}
 
 
 def leaked_stacks() -> tuple[list[Stack], int]:
@@ -32,8 +38,13 @@ def leaked_stacks() -> tuple[list[Stack], int]:
     owners = {part: task for task in waiting for part in _parts(task)}
     wakers: dict[Any, set[Any]] = {}
     deadline = time.monotonic() + _WITHIN_S
+    timed = _timed(waiting)
+    if timed is None:
+        return [], len(waiting)
     unknown = 0
     for task in waiting:
+        if id(task) in timed:
+            continue
         if time.monotonic() > deadline:
             unknown += 1
             continue
@@ -50,6 +61,40 @@ def leaked_stacks() -> tuple[list[Stack], int]:
 def _stack(task: "Any") -> Stack:
     frames, _ = await_chain(task.get_coro())
     return Stack("task", task.get_name(), "nothing can wake it", frames)
+
+
+def _timed(tasks: "list[Any]") -> set[int] | None:
+    """Return the identities of the tasks that a timer of their loops reaches; None if that is too much."""
+    loops = {id(loop): loop for loop in (task.get_loop() for task in tasks)}
+    handles = [
+        thing
+        for thing in _within(gc.get_referents(*loops.values()), 2)
+        if type(thing).__name__ == "TimerHandle"
+    ]
+    reached = _within(handles, _TIMER_STEPS)
+    if len(reached) > _MOST_REACHED:
+        return None
+    return {id(task) for task in tasks} & {id(thing) for thing in reached}
+
+
+def _within(things: "list[Any]", steps: int) -> "list[Any]":
+    """Return things and what they lead to in some steps, but not through tasks and what leads everywhere."""
+    seen = {id(thing): thing for thing in things}
+    edge = things
+    for _ in range(steps):
+        if len(seen) > _MOST_REACHED:
+            break
+        reached: list[Any] = []
+        for thing in edge:
+            if isinstance(thing, FunctionType):
+                reached += [thing.__closure__, thing.__defaults__]
+            elif type(thing).__name__ == "builtin_function_or_method":
+                reached.append(thing.__self__)
+            elif not hasattr(thing, "get_coro") and type(thing).__name__ != "Context" and not _is_root(thing):
+                reached += gc.get_referents(thing)
+        edge = list({id(thing): thing for thing in reached if id(thing) not in seen}.values())
+        seen |= {id(thing): thing for thing in edge}
+    return list(seen.values())
 
 
 def _parts(task: "Any") -> "list[int]":
@@ -75,7 +120,7 @@ def _wakers(task: "Any", owners: "dict[int, Any]") -> "set[Any] | None":
     frontier = [task._fut_waiter]
     if id(frontier[0]) in owners:
         return {owners[id(frontier[0])]}
-    if type(frontier[0]).__module__ != "_asyncio" or hasattr(frontier[0], "_children") or frontier[0].done():
+    if not _is_known(frontier[0]) or frontier[0].done():
         return None
     found: set[Any] = set()
     # All that has been met; the task's own parts wake nobody.
@@ -121,8 +166,18 @@ def _is_passing(holders: "list[Any]") -> bool:
     return type(holders[-1]) is tuple and sys.getrefcount(holders[-1]) <= 2
 
 
+def _is_known(future: "Any") -> bool:
+    kind = type(future)
+    return kind.__module__ == "_asyncio" or (kind.__module__, kind.__name__) == (
+        "asyncio.tasks",
+        "_GatheringFuture",
+    )
+
+
 def _is_root(holder: "Any") -> bool:
     kind = type(holder)
-    if isinstance(holder, type) or kind.__name__ in ("module", "function", "builtin_function_or_method"):
+    if isinstance(holder, FunctionType):
+        return holder.__module__ != "asyncio.tasks" or holder.__qualname__ not in _COUNTING
+    if isinstance(holder, type) or kind.__name__ in ("module", "builtin_function_or_method"):
         return True
     return hasattr(kind, "call_soon_threadsafe")

@@ -68,6 +68,28 @@ async def wait_for_callback(future):
     await future
 
 
+async def wait_for_all(*tasks):
+    await asyncio.gather(*tasks)
+
+
+async def wait_for_any(*tasks, timeout=None):
+    await asyncio.wait(tasks, timeout=timeout)
+
+
+async def give_up_at_last(wait):
+    async with asyncio.timeout(3600):
+        await wait
+
+
+async def be_cancelled(cancel):
+    asyncio.get_running_loop().call_later(3600, cancel(asyncio.current_task()))
+    await wait_for_own_event()
+
+
+def cancelling(task):
+    return lambda: task.cancel("too late")
+
+
 async def main():
     used, lock, first, second = asyncio.Queue(), asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
     task("module", wait_for_event(at_module_level))
@@ -92,7 +114,17 @@ async def main():
     reader, writer = await asyncio.open_connection(sock=one)
     task("reader", reader.read(1))
     task("thread", delegate(lambda: time.sleep(3)))
-    task("several", wait_for(asyncio.gather(wait_for_own_event(), wait_for_own_event())))
+    lost = [task(f"lost child {i}", wait_for_own_event()) for i in range(2)]
+    task("lost all", wait_for_all(*lost))
+    task("lost any", wait_for_any(*lost))
+    sleeping = task("sleeping child", asyncio.sleep(3600))
+    task("all", wait_for_all(*lost, sleeping))
+    task("any", wait_for_any(*lost, sleeping))
+    task("any within an hour", wait_for_any(*lost, timeout=3600))
+    del lost, sleeping
+    task("within an hour", give_up_at_last(wait_for_own_event()))
+    task("cancelled later", be_cancelled(lambda this: this.cancel))
+    task("cancelled by closure", be_cancelled(cancelling))
     for _ in range(5):
         await asyncio.sleep(0.01)
     found, unknown = await asyncio.to_thread(leaked_stacks)
