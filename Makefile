@@ -56,6 +56,7 @@ bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, r
 	$(BIN)/python benchmarks/block_calls.py $(BENCH)
 	$(BIN)/python benchmarks/bench_trust.py $(BENCH)
 	$(BIN)/python benchmarks/attach.py $(BENCH)
+	$(BIN)/python benchmarks/attach_cost.py $(BENCH)
 	$(BIN)/python benchmarks/live_cost.py $(BENCH)
 	$(BIN)/python benchmarks/load_speed.py $(BENCH)
 

@@ -1,0 +1,149 @@
+"""What `whet attach` takes from the program that it looks at: many short pairs of turns with it and without.
+
+    benchmarks/attach_cost.py [--quick] [--pairs N]
+
+One program (programs/steady_turns.py) runs all the time and keeps a book of its turns; beside it the
+reader is on for half a second and off for half a second, in random order within each pair, so that a machine
+that changes its speed changes both. The loss is the mean of the logarithms of the pairs' ratios, with its
+95 % interval (Student's t by its normal limit: there are many pairs); speed is turns per second of the
+program's own CPU clock, and per second on the wall. Pairs of off and off say how exact that is.
+Writes results/attach_cost.json and the table in README.md (not with --quick).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from machine import HERE, describe_machine, machine_line, publish, save
+
+from whet.collect.remote.process import RemoteProcess
+
+PROGRAM = HERE / "programs/steady_turns.py"
+WINDOW_S = 0.5
+SETTLE_S = 0.05
+Z95 = 1.96
+Interval = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table: the reader's rate (0: none) and the program's arguments."""
+
+    name: str
+    rate_hz: float
+    threads: int = 0
+    depth: int = 0
+
+
+CASES = (
+    Case("no reader", 0),
+    Case("100 Hz", 100),
+    Case("1 kHz", 1000),
+    Case("100 Hz, 200 threads that wait", 100, threads=200),
+    Case("100 Hz, 1,000 frames", 100, depth=1000),
+)
+
+
+def windows(case: Case, process: RemoteProcess, pairs: int) -> list[tuple[bool, float, float]]:
+    """Switch the reader on and off; return (whether it was on, begin, end) of each window."""
+    found = []
+    for _ in range(pairs):
+        for is_on in random.sample((True, False), 2):
+            time.sleep(SETTLE_S)
+            begin_s = time.monotonic()
+            if is_on and case.rate_hz:
+                # The default budget of the command.
+                process.run(case.rate_hz, WINDOW_S, min(0.05 * case.rate_hz / 100, 0.5))
+            else:
+                time.sleep(WINDOW_S)
+            found.append((is_on, begin_s, time.monotonic()))
+    return found
+
+
+def measure(case: Case, pairs: int) -> dict[str, Interval | float]:
+    command = [sys.executable, str(PROGRAM), str(case.threads), str(case.depth)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as child:  # type: ignore[call-overload]
+        child.stdout.readline()
+        process = RemoteProcess(child.pid)
+        process.check()
+        before = process.statistics()
+        times = windows(case, process, pairs)
+        after = process.statistics()
+        out, _ = child.communicate("")
+    slices = [tuple(int(word) for word in line.split()) for line in out.splitlines()]
+    speeds = [(is_on, *speed(slices, begin_s, end_s)) for is_on, begin_s, end_s in times]
+    cpu, wall = [], []
+    for one, other in zip(speeds[::2], speeds[1::2], strict=True):
+        on, off = (one, other) if one[0] else (other, one)
+        cpu.append(math.log(off[1] / on[1]))
+        wall.append(math.log(off[2] / on[2]))
+    looks = after["ticks"] - before["ticks"]
+    return {
+        "loss_per_cpu_second": interval(cpu),
+        "loss_per_wall_second": interval(wall),
+        "looks_per_s": looks / (pairs * WINDOW_S),
+        "own_cpu": (after["own_cpu_ns"] - before["own_cpu_ns"]) / (pairs * WINDOW_S * 1e9),
+        "program_cpu_taken": (after["window_ns"] - before["window_ns"]) / (pairs * WINDOW_S * 1e9),
+    }
+
+
+def speed(slices: list[tuple[int, ...]], begin_s: float, end_s: float) -> tuple[float, float]:
+    """Return turns per second of CPU and per second on the wall, of the slices within a window."""
+    inside = [row for row in slices if row[0] >= begin_s * 1e9 and row[1] <= end_s * 1e9]
+    turns = sum(row[3] for row in inside)
+    return turns / sum(row[2] for row in inside), turns / sum(row[1] - row[0] for row in inside)
+
+
+def interval(logs: list[float]) -> Interval:
+    """Return (mean, low, high) of the loss, as shares."""
+    mean = statistics.fmean(logs)
+    half = Z95 * statistics.stdev(logs) / math.sqrt(len(logs))
+    low, middle, high = (math.expm1(value) for value in (mean - half, mean, mean + half))
+    return middle, low, high
+
+
+def table(rows: dict[str, dict[str, Interval | float]]) -> str:
+    lines = [
+        "| reader and program | looks/s | of a CPU | of its CPU | slower per CPU s | slower per wall s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        losses = " | ".join(shown(row[f"loss_per_{kind}_second"]) for kind in ("cpu", "wall"))
+        lines.append(
+            f"| {name} | {row['looks_per_s']:.0f} | {row['own_cpu']:.2%} | {row['program_cpu_taken']:.2%}"
+            f" | {losses} |"
+        )
+    return "\n".join(lines)
+
+
+def shown(value: Interval | float) -> str:
+    assert isinstance(value, tuple)
+    return f"{value[0]:+.2%} ({value[1]:+.2%} to {value[2]:+.2%})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few pairs, nothing is written")
+    parser.add_argument("--pairs", type=int, default=25)
+    options = parser.parse_args()
+    machine = describe_machine()
+    pairs = 3 if options.quick else options.pairs
+    rows = {case.name: measure(case, pairs) for case in random.sample(CASES, len(CASES))}
+    rows = {case.name: rows[case.name] for case in CASES}
+    text = f"{table(rows)}\n\n{pairs} pairs a row. {machine_line(machine)}"
+    print(text)
+    if not options.quick:
+        save("attach_cost", {"machine": machine, "pairs": pairs, "rows": rows})
+        publish("attach_cost", text)
+
+
+if __name__ == "__main__":
+    main()
