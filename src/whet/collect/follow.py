@@ -167,6 +167,6 @@ def _have_saved(pid: int, request: str) -> None:
 
 def _runs(pid: int) -> bool:
     """Tell whether a process is there and has not ended, stopped ones and zombies excluded."""
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        state = file.read().rpartition(b") ")[2][:1]
-    return state not in (b"Z", b"X", b"T", b"t")
+    from whet.collect.procfs import stat_fields
+
+    return stat_fields(pid)[0] not in (b"Z", b"X", b"T", b"t")

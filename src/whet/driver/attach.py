@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from whet.collect.procfs import stat_fields
 from whet.collect.recording import (
     CPU,
     WALL,
@@ -343,10 +344,10 @@ def _descendants(pid: int) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            stat = (entry / "stat").read_bytes()
+            parent = int(stat_fields(entry.name)[1])
         except OSError:
             continue  # it has ended
-        children.setdefault(int(stat.rpartition(b")")[2].split()[1]), []).append(int(entry.name))
+        children.setdefault(parent, []).append(int(entry.name))
     found, queue = [], [pid]
     while queue:
         below = sorted(children.get(queue.pop(0), []))

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import whet
 from whet._version import __version__
+from whet.collect.procfs import start_ticks, stat_fields
 from whet.collect.recording import claim, fresh_directory, metadata, release
 from whet.collect.remote.access import process_of
 from whet.collect.remote.process import RemoteProcess
-from whet.collect.remote.runtime import Interpreter, command_line, find_interpreter, start_time
+from whet.collect.remote.runtime import Interpreter, command_line, find_interpreter
 from whet.driver.attach_folder import SCRIPT, Folder
 from whet.driver.run import Recorded, write_meta
 from whet.driver.wall import add_wall
@@ -59,7 +60,7 @@ class Injection:
             )
         self.interpreter: Interpreter = find_interpreter(self.pid)
         self.command = command_line(self.pid)
-        self._started = start_time(self.pid)
+        self._started = start_ticks(self.pid)
         _check(self.interpreter)
 
     def record(
@@ -93,7 +94,7 @@ class Injection:
         return self._finish(directory, facts, begin_ns, interrupted_s)
 
     def _alive(self) -> bool:
-        return start_time(self.pid) == self._started and not _is_zombie(self.pid)
+        return start_ticks(self.pid) == self._started and not _is_zombie(self.pid)
 
     def _begin(self, folder: Folder, settings: Settings) -> None:
         call = f"injected.begin({folder.path!r}, {settings.to_text()!r}, {__version__!r})"
@@ -226,6 +227,6 @@ def _check(interpreter: Interpreter) -> None:
 
 def _is_zombie(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+        return stat_fields(pid)[0] in (b"Z", b"X")
     except OSError:
         return True

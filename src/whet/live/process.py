@@ -3,6 +3,8 @@
 import os
 import resource
 
+from whet.collect.procfs import start_ticks
+
 __all__ = ["memory_bytes", "open_files", "start_time_s", "threads"]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -38,10 +40,8 @@ def threads() -> int:
 def start_time_s() -> float:
     """Return when the process began, seconds since 1970; 0 if that is not known."""
     try:
-        with open("/proc/self/stat", "rb") as file:
-            ticks = int(file.read().rpartition(b")")[2].split()[19])
         with open("/proc/stat", "rb") as file:
             boot_s = next(int(line.split()[1]) for line in file if line.startswith(b"btime "))
     except (OSError, StopIteration):
         return 0.0
-    return boot_s + ticks / os.sysconf("SC_CLK_TCK")
+    return boot_s + start_ticks("self") / os.sysconf("SC_CLK_TCK")

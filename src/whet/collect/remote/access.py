@@ -6,6 +6,7 @@ Documentation/admin-guide/LSM/Yama.rst. Nothing is tried here; who failed to rea
 
 import os
 
+from whet.collect.procfs import stat_fields
 from whet.errors import CollectError
 
 __all__ = ["process_of", "refusal", "run_counts_exist", "why_no_memory"]
@@ -33,8 +34,7 @@ def run_counts_exist() -> bool:
 def why_no_memory(pid: int) -> CollectError:
     """Return the error for a process of which the kernel shows no memory."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+        fields = stat_fields(pid)
     except OSError:
         fields = []
     if len(fields) > 6 and int(fields[6]) & _PF_KTHREAD:

@@ -7,10 +7,11 @@ no files and no reports: it gives what was seen as plain records, from which `st
 
 import math
 
+from whet.collect.procfs import start_ticks
 from whet.collect.remote.access import run_counts_exist
 from whet.collect.remote.door import load_remote
 from whet.collect.remote.modules import FileNames
-from whet.collect.remote.runtime import Interpreter, command_line, find_interpreter, start_time
+from whet.collect.remote.runtime import Interpreter, command_line, find_interpreter
 from whet.collect.thread_states import thread_state
 from whet.collect.threads import Stack
 from whet.errors import CollectError
@@ -64,7 +65,7 @@ class RemoteProcess:
         self.pid = pid
         self.interpreter: Interpreter = find_interpreter(pid)
         self.command = command_line(pid)
-        self._started = start_time(pid)
+        self._started = start_ticks(pid)
         self._files = FileNames(pid)
         self._sampler = load_remote().Sampler(pid, self.interpreter.runtime, self.interpreter.layout)
 
@@ -112,7 +113,7 @@ class RemoteProcess:
         """Return '' or why there is no more to see: `exited`, or `became another program`."""
         reason: str = self._sampler.ended()
         if reason == "unreadable":
-            return "became another program" if start_time(self.pid) == self._started else "exited"
+            return "became another program" if start_ticks(self.pid) == self._started else "exited"
         return reason
 
     def statistics(self) -> dict[str, float]:

@@ -14,7 +14,7 @@ from whet.collect.remote.door import load_remote
 from whet.collect.remote.tables import DEBUG_OFFSETS_BYTES, OFFSETS, SAID
 from whet.errors import CollectError
 
-__all__ = ["Interpreter", "command_line", "find_interpreter", "start_time"]
+__all__ = ["Interpreter", "command_line", "find_interpreter"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,15 +95,6 @@ def command_line(pid: int) -> list[str]:
     return (
         [part.decode("utf-8", "surrogateescape") for part in data.rstrip(b"\0").split(b"\0")] if data else []
     )
-
-
-def start_time(pid: int) -> int:
-    """Return when a process was started, in clock ticks since boot; 0 where there is none."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return 0
 
 
 class _Mapped:
