@@ -6,6 +6,8 @@
 
 #include "codec/decode.hpp"
 #include "codec/difference.hpp"
+#include "codec/join.hpp"
+#include "codec/otlp.hpp"
 #include "module/errors.hpp"
 #include "probe/bench/bench_timer.hpp"
 #include "probe/common/labels.hpp"
@@ -57,20 +59,59 @@ nb::object adapt(nb::callable change, nb::callable function) {
     });
 }
 
+std::string_view view(nb::handle bytes) {
+    const nb::bytes data = nb::cast<nb::bytes>(bytes);
+    return {data.c_str(), data.size()};
+}
+
+std::vector<std::string_view> views(const nb::list &many) {
+    std::vector<std::string_view> result;
+    for (nb::handle data : many)
+        result.push_back(view(data));
+    return result;
+}
+
+whet::Profile decoded(std::string_view data) {
+    whet::Decoder decoder;
+    decoder.feed(reinterpret_cast<const std::uint8_t *>(data.data()), data.size());
+    return decoder.finish();
+}
+
+nb::bytes as_bytes(const std::string &text) { return nb::bytes(text.data(), text.size()); }
+
 // What came between two snapshots of one recording, all uncompressed profile.proto.
 nb::bytes profile_difference(nb::bytes later, nb::bytes earlier, const std::vector<std::string> &amounts) {
-    const auto decoded = [](const void *data, std::size_t size) {
-        whet::Decoder decoder;
-        decoder.feed(static_cast<const std::uint8_t *>(data), size);
-        return decoder.finish();
-    };
-    const void *data[] = {later.data(), earlier.data()};
-    const std::size_t sizes[] = {later.size(), earlier.size()};
-    const std::string text = whet::guarded([&] {
-        const whet::Profile now = decoded(data[0], sizes[0]);
-        return whet::encode(whet::difference(now, decoded(data[1], sizes[1]), amounts));
+    const std::string_view data[] = {view(later), view(earlier)};
+    return as_bytes(whet::guarded([&] {
+        const whet::Profile now = decoded(data[0]);
+        return whet::encode(whet::difference(now, decoded(data[1]), amounts));
+    }));
+}
+
+// Profiles as one with all their value types, those that `names` has, all uncompressed profile.proto.
+nb::bytes profile_join(nb::list profiles, const std::map<std::string, std::string> &names) {
+    const std::vector<std::string_view> data = views(profiles);
+    return as_bytes(whet::guarded([&] {
+        std::vector<whet::Profile> several;
+        for (std::string_view one : data)
+            several.push_back(decoded(one));
+        return whet::encode(whet::join(std::move(several), names));
+    }));
+}
+
+// (Profile messages as field 2 of ScopeProfiles, ProfilesDictionary) of uncompressed profile.proto.
+nb::tuple profile_otlp(nb::list profiles, nb::list ids) {
+    const std::vector<std::string_view> data = views(profiles), own = views(ids);
+    whet::Otlp otlp;
+    const std::string dictionary = whet::guarded([&] {
+        for (std::size_t i = 0; i < data.size(); ++i) {
+            if (own.at(i).size() != 16)
+                whet::fail("an id of other than 16 bytes", 0);
+            otlp.add(decoded(data[i]), own[i]);
+        }
+        return otlp.dictionary();
     });
-    return nb::bytes(text.data(), text.size());
+    return nb::make_tuple(as_bytes(otlp.profiles()), as_bytes(dictionary));
 }
 
 // (Python's identifier, the kernel's id, its system call, the scheduler's state) of each thread.
@@ -80,8 +121,6 @@ nb::list thread_state_list() {
         result.append(nb::make_tuple(state.ident, state.native_id, state.call, state.letter));
     return result;
 }
-
-nb::bytes as_bytes(const std::string &data) { return nb::bytes(data.data(), data.size()); }
 
 void define_heap(nb::module_ &m) {
     m.def(
@@ -179,6 +218,10 @@ NB_MODULE(_probe, m) {
     m.def("profile_difference", &profile_difference, nb::arg("later"), nb::arg("earlier"),
           nb::arg("amounts") = std::vector<std::string>(),
           "What came between two snapshots of one recording; ValueError where they are of two.");
+    m.def("profile_join", &profile_join, nb::arg("profiles"), nb::arg("names"),
+          "Profiles as one, their value types side by side, under the names that `names` gives them.");
+    m.def("profile_otlp", &profile_otlp, nb::arg("profiles"), nb::arg("ids"),
+          "OTLP: Profile messages as field 2 of ScopeProfiles, and their ProfilesDictionary.");
     m.def("gil_condition", &gil_condition, "Address of the GIL's condition variable, 0 if unknown.");
     m.def("thread_states", &thread_state_list, "(ident, native id, system call, state) of each thread.");
     m.def("gc_start", &gc_start, "Start recording collections; '' or the reason why not.");

@@ -16,6 +16,7 @@ import pytest
 
 from process.harness import needs_collector
 from whet.formats import pprof
+from whet.live.continuous.batch import Batch
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "programs" / "agent.py"
@@ -133,6 +134,24 @@ def test_forked_child_has_an_agent_of_its_own(tmp_path):
         for profile in (pprof.decode(gzip.decompress(path.read_bytes())) for path in kept.glob("*-cpu.pb.gz"))
     ]
     assert sum(seconds) == pytest.approx(5.0, rel=0.25)
+
+
+def test_windows_go_on_when_the_clock_is_set_back(tmp_path):
+    kept = tmp_path / "kept"
+    assert run(kept, tmp_path / "spool", 3.5, "clock").returncode == 0
+    assert len(list(kept.glob("*-cpu.pb.gz"))) >= 3
+
+
+def test_last_window_is_queued_when_the_process_ends_without_atexit(tmp_path):
+    assert run(tmp_path / "kept", tmp_path / "spool", 2, "exit", window=30.0).returncode == 0
+    (left,) = (tmp_path / "spool").glob("*/*.batch")
+    assert Batch.decode(left.read_bytes()).profiles.keys() == {"cpu", "heap", "block", "mutex"}
+
+
+def test_program_that_becomes_another_one_loses_no_window(tmp_path):
+    kept = tmp_path / "kept"
+    assert run(kept, tmp_path / "spool", 2, "exec", window=30.0).returncode == 0
+    assert len(list(kept.glob("*-cpu.pb.gz"))) == 2
 
 
 def test_program_ends_at_once_though_the_backend_is_silent(tmp_path):

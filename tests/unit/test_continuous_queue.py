@@ -2,7 +2,10 @@
 
 import base64
 import http.server
+import itertools
 import json
+import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -10,7 +13,15 @@ import threading
 import pytest
 
 from whet.errors import SourceError, UsageError
-from whet.live.continuous.backends import Directory, Parca, Pyroscope, backend_for, check_label
+from whet.live.continuous.backends import (
+    Datadog,
+    Directory,
+    Otlp,
+    Parca,
+    Pyroscope,
+    backend_for,
+    check_label,
+)
 from whet.live.continuous.batch import Batch
 from whet.live.continuous.budget import Budget
 from whet.live.continuous.sender import Delivery, RefusedError, Sender, UnreachableError
@@ -106,6 +117,45 @@ def test_unreadable_file_is_counted_and_does_not_block_the_queue(tmp_path):
     spool.close()
 
 
+def test_postponed_batch_is_sent_last_and_is_still_the_oldest(tmp_path):
+    spool = Spool(str(tmp_path), max_bytes=3 * len(batch().encode()) + 10)
+    for number in range(3):
+        spool.put(batch(number))
+    oldest = spool.first()
+    spool.postpone(oldest)
+    assert spool.first().start_ns == 10**18 + 1
+    spool.put(batch(3))
+    assert (len(spool), spool.dropped) == (3, 1)
+    assert not list(tmp_path.glob(f"*/{oldest.name}.batch"))
+    spool.close()
+
+
+def test_spool_that_somebody_cleared_takes_batches_again(tmp_path):
+    spool = Spool(str(tmp_path / "spool"))
+    spool.put(batch(1))
+    shutil.rmtree(tmp_path / "spool")
+    spool.put(batch(2))
+    assert (len(spool), spool.dropped) == (1, 1)
+    assert spool.first().start_ns == 10**18 + 2
+    with pytest.raises(SourceError, match="cannot queue profiles there"):
+        Spool(str(tmp_path / "spool"))  # it is locked again
+    spool.close()
+
+
+def test_full_disk_drops_the_window_and_says_so(tmp_path):
+    spool = Spool(str(tmp_path))
+    (directory,) = tmp_path.iterdir()
+    # What cannot be written over stands for a disk that takes no more.
+    (directory / f"{(one := batch(1)).name}.batch.tmp").mkdir()
+    with pytest.raises(SourceError, match="is a directory"):
+        spool.put(one)
+    spool.put(batch(2))
+    assert (len(spool), spool.dropped) == (1, 1)
+    with pytest.raises(SourceError, match="is more than may wait"):
+        Spool(str(tmp_path / "small"), max_bytes=10).put(batch(3))
+    spool.close()
+
+
 def test_queue_of_a_killed_process_is_adopted_and_that_of_a_living_one_is_not(tmp_path):
     code = (
         "import os, sys\n"
@@ -168,6 +218,11 @@ def test_request_to_parca():
         ("http://a:4040", Pyroscope, "http://a:4040"),
         ("pyroscope+https://a/prefix", Pyroscope, "https://a/prefix"),
         ("parca+http://a:7070", Parca, "http://a:7070"),
+        ("parca://a", Parca, "http://a:7070"),
+        ("datadog://a", Datadog, "http://a:8126"),
+        ("datadog://u:p@[::1]/x", Datadog, "http://u:p@[::1]:8126/x"),
+        ("otlp://a:1/api/team", Otlp, "http://a:1/api/team"),
+        ("otlp+https://a", Otlp, "https://a"),
         ("/var/profiles", Directory, "/var/profiles"),
         ("file:///var/profiles", Directory, "file:///var/profiles"),
     ],
@@ -177,7 +232,9 @@ def test_addresses(address, kind, rest):
     assert (type(backend), left) == (kind, rest)
 
 
-@pytest.mark.parametrize("address", ["ftp://a", "loki+http://a", "http://", "parca+ws://a"])
+@pytest.mark.parametrize(
+    "address", ["ftp://a", "loki+http://a", "http://", "parca+ws://a", "otlp://", "http://[a"]
+)
 def test_addresses_that_are_none(address):
     with pytest.raises(UsageError, match="no place that profiles can be pushed to"):
         backend_for(address)
@@ -235,6 +292,64 @@ def test_what_is_refused_for_good_does_not_block_the_queue(tmp_path):
         assert not sender.send()
     assert (sender.sent, sender.refused, len(spool)) == (1, 1, 0)
     spool.close()
+
+
+def test_batch_that_the_backend_stumbles_over_does_not_block_the_queue(tmp_path):
+    with Backend(statuses=[500, 200, 200, 500, 200]) as backend:
+        spool = Spool(str(tmp_path))
+        sender = Sender(spool, deliver_to(backend))
+        for number in range(3):
+            spool.put(batch(number))
+        while len(spool):
+            sender.send()
+        taken = [json.loads(body)["series"][0]["samples"][0]["ID"] for _, _, body in backend.requests]
+    assert len(set(taken)) == 3
+    assert [taken.index(one) for one in taken] == [0, 1, 2, 0, 0]
+    spool.close()
+
+
+def test_answer_that_comes_a_byte_at_a_time_is_not_waited_for(tmp_path):
+    ended = threading.Event()
+
+    def answer(listening):
+        connection, _ = listening.accept()
+        with connection:
+            for byte in itertools.chain(b"HTTP/1.1 200 OK\r\nX: ", itertools.repeat(ord("x"))):
+                if ended.wait(0.01):
+                    return
+                connection.sendall(bytes([byte]))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        try:
+            delivery = deliver_to(None, f"http://127.0.0.1:{listening.getsockname()[1]}")
+            # A limit for each byte alone would have it wait for ever.
+            with pytest.raises(UnreachableError, match="timed out"):
+                delivery.deliver(batch(), timeout_s=1)
+        finally:
+            ended.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "said"),
+    [
+        ("http://a:99999", {}, "out of range"),
+        ("http://a:port", {}, "port"),
+        ("http://a", {"X-Token": "two\nlines"}, "cannot be a header"),
+        ("http://a", {"X Token": "x"}, "cannot be a header"),
+        ("http://a", {"X-Token": "ø"}, "cannot be a header"),
+    ],
+)
+def test_what_cannot_be_sent_is_said_at_the_start(address, headers, said):
+    with pytest.raises(UsageError, match=said):
+        deliver_to(None, address, headers)
+
+
+def test_host_that_no_name_can_have_is_unreachable():
+    with pytest.raises(UnreachableError):
+        deliver_to(None, f"http://{'a' * 70}.example").deliver(batch())
 
 
 def test_next_attempt_waits_as_long_as_the_backend_asks(tmp_path):

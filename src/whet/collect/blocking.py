@@ -101,14 +101,18 @@ class BlockCollector:
         ]
         return lines + doubt_lines(s, _DOUBTS)
 
-    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
-        """Return the waits and their holders so far as gzip-compressed profiles, by their files' names.
+    def profiles(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return the waits and their holders so far as uncompressed profiles, by their files' names.
 
         May be called while recording, when waits that go on are part of it as far as they have
         come, and after stop(). `comments` are put before the collector's own.
         """
         waits, holders = self._probe.blocking_profiles([*comments, *self.comments()])
-        return {BLOCK: packed(waits), MUTEX: packed(holders)}
+        return {BLOCK: waits, MUTEX: holders}
+
+    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return the same, gzip-compressed."""
+        return {file: packed(data) for file, data in self.profiles(comments).items()}
 
 
 def _thread_row(

@@ -92,11 +92,14 @@ class CpuCollector:
         ]
         return lines + doubt_lines(s, _DOUBTS)
 
-    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
-        """Return all samples so far as a gzip-compressed profile.proto, by its file's name.
+    def profiles(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return all samples so far as an uncompressed profile.proto, by its file's name.
 
         May be called while sampling and after stop(). `comments` are put before the
         collector's own.
         """
-        data = self._probe.sampler_profile([*comments, *self.comments()])
-        return {CPU: packed(data)}
+        return {CPU: self._probe.sampler_profile([*comments, *self.comments()])}
+
+    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return the same, gzip-compressed."""
+        return {file: packed(data) for file, data in self.profiles(comments).items()}

@@ -109,17 +109,19 @@ class HeapCollector:
         ]
         return lines + doubt_lines(s, _DOUBTS)
 
-    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
-        """Return the profiles as gzip-compressed profile.proto, by their files' names.
+    def profiles(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return the profile of now as an uncompressed profile.proto, by its file's name.
 
         May be called while sampling and after stop(). `comments` are put before the
         collector's own.
         """
-        lines = [*comments, *self.comments()]
-        return {
-            HEAP: packed(self._probe.heap_profile(lines, gc.get_objects)),
-            HEAP_PEAK: packed(self._probe.heap_peak_profile(lines)),
-        }
+        return {HEAP: self._probe.heap_profile([*comments, *self.comments()], gc.get_objects)}
+
+    def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
+        """Return the same, and what was in use at the peak, gzip-compressed."""
+        peak = self._probe.heap_peak_profile([*comments, *self.comments()])
+        found = {**self.profiles(comments), HEAP_PEAK: peak}
+        return {file: packed(data) for file, data in found.items()}
 
 
 def _forget_hooks_in_child() -> None:

@@ -8,7 +8,6 @@ takes two snapshots and their difference. Nothing here knows of HTTP or files.
 import gc
 import os
 import sys
-import zlib
 from _thread import allocate_lock
 
 from whet.collect.exits import ForkHooks
@@ -178,12 +177,12 @@ def snapshot(kind: str) -> bytes:
     Args:
         kind: `cpu`, `heap`, `block` or `mutex`.
     """
-    return snapshots(collector_of(kind))[kind]
+    return packed(snapshots(collector_of(kind))[kind])
 
 
 def snapshots(collector: str) -> dict[str, bytes]:
-    """Return all that a collector has at this moment, by kind, gzip-compressed profile.proto."""
-    files = _make(collector, _rate(collector)).snapshots([])
+    """Return all that a collector has at this moment, by kind, uncompressed profile.proto."""
+    files = _make(collector, _rate(collector)).profiles()
     return {kind: files[file] for kind, (its, file) in _KINDS.items() if its == collector}
 
 
@@ -209,8 +208,8 @@ def take(
             raise CollectError(f"the {collector} collector is on already, at the rate {_rate(collector)}")
         _watchers[collector] += 1
         try:
-            before = snapshot(kind)
-            return difference(snapshot(kind), before) if wait(seconds) else None
+            before = snapshots(collector)[kind]
+            return difference(snapshots(collector)[kind], before) if wait(seconds) else None
         finally:
             _watchers[collector] -= 1
     own = _make(collector, rate)
@@ -221,23 +220,22 @@ def take(
         with _switching:
             own.stop()
             _forks.release()
-    return own.snapshots([])[file] if wanted else None
+    return packed(own.profiles()[file]) if wanted else None
 
 
 def difference(later: bytes, earlier: bytes, *, amounts: "Sequence[str]" = ()) -> bytes:
-    """Return what came between two snapshots of the same collector, all gzip-compressed.
+    """Return what came between two snapshots of the same collector, gzip-compressed.
 
     Args:
-        later: the second snapshot.
+        later: the second one of two that `snapshots` gave.
         earlier: the first one.
         amounts: value types that stay what they are in `later`.
 
     Raises:
         CollectError: the collector was restarted in between.
     """
-    texts = [zlib.decompress(data, 31) for data in (later, earlier)]
     try:
-        return packed(load_probe().profile_difference(*texts, list(amounts)))
+        return packed(load_probe().profile_difference(later, earlier, list(amounts)))
     except ValueError:
         raise CollectError("the collector was restarted while the profile was taken") from None
 

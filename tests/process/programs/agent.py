@@ -30,6 +30,10 @@ def main():
             bytearray(1_000_000)
         burn(SECONDS)
         print(len(kept), time.process_time())
+    elif WHAT == "clock":
+        real = time.time_ns
+        time.time_ns = lambda: real() - 3600 * 10**9
+        burn(SECONDS)
     elif WHAT == "fork":
         if child := os.fork():
             burn(SECONDS)
@@ -37,6 +41,12 @@ def main():
         else:
             burn(SECONDS)
             return
+    elif WHAT == "exit":
+        burn(SECONDS)
+        os._exit(0)
+    elif WHAT == "exec":
+        burn(SECONDS)
+        os.execv(sys.executable, [sys.executable, *sys.argv[:4], "kept", *sys.argv[5:]])
     elif WHAT == "killed":
         burn(SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)

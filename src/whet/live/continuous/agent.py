@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-from whet.collect.exits import ForkHooks
+from whet.collect.exits import ExitHooks, ForkHooks
 from whet.collect.ticker import Ticker
 from whet.errors import SourceError, UsageError, WhetError
 from whet.live.continuous.backends import backend_for, check_label
@@ -37,8 +37,10 @@ REST_WINDOWS = 40
 SEND_EVERY_S = 0.5
 LAST_SEND_S = 1.0
 ADOPT_EVERY_S = 60.0
-# A fork waits no longer for a thread that is sending.
+# A fork, or a sudden end, waits no longer for a thread that is sending or cutting.
 FORK_WAIT_S = 0.05
+# A window that ends suddenly is queued if it was as long.
+LEAST_WINDOW_S = 1.0
 
 _active: "Agent | None" = None
 
@@ -59,8 +61,9 @@ def agent(
     """Profile this process, and those it forks, from now on, and push what is found.
 
     Args:
-        push: http(s)://[USER:PASSWORD@]HOST[:PORT] is a Grafana Pyroscope, parca+http(s)://... a Parca,
-            anything without :// a directory, in which the oldest profiles give way.
+        push: http(s)://[USER:PASSWORD@]HOST[:PORT] is a Grafana Pyroscope, parca://... a Parca,
+            datadog://... a Datadog agent, otlp://... an OpenTelemetry collector, parca+https://... the
+            same with TLS; anything without :// is a directory, in which the oldest profiles give way.
         service: the label `service_name`; the program's name if None.
         tags: further labels of every profile.
         profiles: collectors: `cpu`, `heap`, `block` (waits, and who made others wait).
@@ -134,6 +137,7 @@ class Agent:
         self._trouble: str | None = None
         self._own_ns = 0
         self._adopt_at_s = time.monotonic() + ADOPT_EVERY_S
+        self._exit_hooks = ExitHooks(self._leave, _ignore)
         self._cutter = Ticker(self._cut_tick)
         self._mailer = Ticker(self._send_tick)
 
@@ -155,6 +159,7 @@ class Agent:
         self._sender = Sender(self._spool, self._delivery)
         self._start_collectors()
         self._closed = False
+        self._exit_hooks.install()
         self._start_threads()
 
     def close(self) -> None:
@@ -171,6 +176,7 @@ class Agent:
                 pass
         self._spool.close()
         self._fork_hooks.restore()
+        self._exit_hooks.restore()
         atexit.unregister(self.close)
         if _active is self:
             _active = None
@@ -181,7 +187,7 @@ class Agent:
             "windows": self._windows,
             "sent": self._sender.sent,
             "waiting": len(self._spool),
-            "waiting_bytes": self._spool.bytes,
+            "waiting_bytes": self._spool.size_bytes,
             "refused": self._sender.refused,
             "dropped": self._spool.dropped + self._spool.unreadable,
             "adopted": self._spool.adopted,
@@ -194,7 +200,7 @@ class Agent:
     # ---- windows ------------------------------------------------------------------------------
 
     def _start_collectors(self) -> None:
-        self._window_start_ns = time.time_ns()
+        self._begin_window()
         self._window_start = _clocks()
         try:
             for name in self._wanted:
@@ -212,32 +218,53 @@ class Agent:
         self._rolling[name] = rolling
 
     def _cut_tick(self) -> float | None:
-        elapsed_s = (time.time_ns() - self._window_start_ns) / 1e9
-        if elapsed_s < self._window_s:
-            return self._window_s - elapsed_s
+        if (left_s := self._left_s()) > 0:
+            return left_s
         begin_ns = time.thread_time_ns()
-        try:
-            self._cut()
-        except WhetError as error:
-            self._trouble = str(error)
+        self._trouble = None
+        self._cut()
         self._own_ns += time.thread_time_ns() - begin_ns
-        return self._window_s
+        return max(0.0, self._left_s())
+
+    def _begin_window(self) -> None:
+        self._window_start_ns = time.time_ns()
+        # How long it is, is told by a clock that nobody sets.
+        self._window_begin_ns = time.monotonic_ns()
+
+    def _left_s(self) -> float:
+        return self._window_s - (time.monotonic_ns() - self._window_begin_ns) / 1e9
 
     def _cut(self) -> None:
         spent = self._account()
         found: dict[str, bytes] = {}
-        for name, rolling in list(self._rolling.items()):
-            found.update(rolling.cut(int(self._budget.rate_hz) if name == "cpu" else None))
-            if name != "cpu" and spent.get(name, 0.0) > self._allowed_ns:
-                rolling.end()
-                del self._rolling[name]
-                self._resting[name] = REST_WINDOWS
+        for name in list(self._rolling):
+            try:
+                found.update(self._cut_one(name, spent.get(name, 0.0)))
+            except WhetError as error:
+                self._trouble = str(error)
         self._queue(found)
         for name in list(self._resting):
             self._resting[name] -= 1
             if not self._resting[name]:
-                del self._resting[name]
-                self._start_collector(name)
+                self._wake(name)
+
+    def _cut_one(self, name: str, spent_ns: float) -> dict[str, bytes]:
+        rolling = self._rolling[name]
+        if name == "cpu":
+            return rolling.cut(int(self._budget.rate_hz))
+        if spent_ns <= self._allowed_ns:
+            return rolling.cut()
+        del self._rolling[name]
+        self._resting[name] = REST_WINDOWS
+        return rolling.end()
+
+    def _wake(self, name: str) -> None:
+        try:
+            self._start_collector(name)
+            del self._resting[name]
+        except WhetError as error:
+            self._trouble = str(error)
+            self._resting[name] = REST_WINDOWS
 
     def _account(self) -> dict[str, float]:
         """Tell the budget what the window cost; return what each collector took of it, ns."""
@@ -253,14 +280,15 @@ class Agent:
         return spent
 
     def _queue(self, profiles: "Mapping[str, bytes]") -> None:
-        start_ns, self._window_start_ns = self._window_start_ns, time.time_ns()
+        start_ns = self._window_start_ns
+        end_ns = start_ns + time.monotonic_ns() - self._window_begin_ns
+        self._begin_window()
         self._windows += 1
         if not profiles:
             return
-        batch = Batch(start_ns=start_ns, end_ns=self._window_start_ns, labels=self._labels, profiles=profiles)
+        batch = Batch(start_ns=start_ns, end_ns=end_ns, labels=self._labels, profiles=profiles)
         try:
             self._spool.put(batch)
-            self._trouble = None
         except SourceError as error:
             self._trouble = str(error)
 
@@ -294,12 +322,26 @@ class Agent:
             self._start_threads()
             return
         self._spool.forget()
+        self._exit_hooks.restore()  # the parent's
         self._begin()
         try:
             self._run()  # the hooks came along
         except WhetError as error:
             self._closed = True
             os.write(2, f"whet: agent: {error}\n".encode())
+
+    def _leave(self, how: str) -> None:
+        """Queue the last window: the process is about to end without `atexit`, or to be another program."""
+        if self._closed or self._pid != os.getpid() or not self._cutter.stop(within_s=FORK_WAIT_S):
+            return
+        if self._window_s - self._left_s() >= LEAST_WINDOW_S:
+            self._cut()
+        if how.startswith("exec"):
+            self._cutter.start()  # it may fail
+
+
+def _ignore(_pid: int) -> None:
+    """Do nothing when this process ends another one."""
 
 
 def _clocks() -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Where profiles go: the requests that backends understand, and a directory with rotation.
 
 A backend turns a batch into one request; it does not send, queue or try again (sender.py).
+Datadog's and OTLP's are in datadog.py and otlp.py.
 
 Sources: Grafana Pyroscope, reference-server-api (`/push.v1.PusherService/Push`, Connect with JSON);
 Parca, proto/parca/profilestore (`POST /profiles/writeraw`, the JSON gateway of WriteRaw).
@@ -15,11 +16,14 @@ import urllib.parse
 from whet.collect.recording import explain, write_atomically
 from whet.errors import SourceError, UsageError
 from whet.live.continuous.batch import Batch
+from whet.live.continuous.datadog import Datadog
+from whet.live.continuous.otlp import Otlp
 
-__all__ = ["Directory", "Parca", "Pyroscope", "backend_for", "check_label"]
+__all__ = ["Datadog", "Directory", "Otlp", "Parca", "Pyroscope", "backend_for", "check_label"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Protocol
 
     class Server(Protocol):
@@ -27,12 +31,18 @@ if TYPE_CHECKING:
 
         path: str
 
-        def body(self, batch: Batch) -> bytes: ...
+        @property
+        def headers(self) -> Mapping[str, str]: ...
+
+        def body(self, batch: Batch) -> bytes:
+            """Return a request's body; nothing where there is nothing that the backend takes."""
+            ...
 
 
 # What backends call the kinds of profiles.
 SERIES = {"cpu": "process_cpu", "heap": "memory", "block": "block", "mutex": "mutex"}
 DEFAULT_KEPT_BYTES = 256 << 20
+_JSON = {"Content-Type": "application/json"}
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
@@ -41,6 +51,7 @@ class Pyroscope:
     """Grafana Pyroscope's Push: one series for each kind, one sample in it with the profile as it is."""
 
     path = "/push.v1.PusherService/Push"
+    headers = _JSON
 
     def body(self, batch: Batch) -> bytes:
         """Return the request's JSON. The samples' ID is the same whenever this batch is sent."""
@@ -58,6 +69,7 @@ class Parca:
     """Parca's WriteRaw through its JSON gateway."""
 
     path = "/profiles/writeraw"
+    headers = _JSON
 
     def body(self, batch: Batch) -> bytes:
         """Return the request's JSON."""
@@ -66,6 +78,15 @@ class Parca:
             for kind, data in batch.profiles.items()
         ]
         return json.dumps({"series": series}).encode()
+
+
+# By the name before ://, the backend and its own port.
+_SERVERS: "dict[str, tuple[type[Pyroscope | Parca | Datadog | Otlp], int]]" = {
+    "pyroscope": (Pyroscope, 4040),
+    "parca": (Parca, 7070),
+    "datadog": (Datadog, 8126),
+    "otlp": (Otlp, 4318),
+}
 
 
 class Directory:
@@ -109,8 +130,8 @@ class Directory:
 def backend_for(address: str) -> "tuple[Server | Directory, str]":
     """Return the backend that an address names, and the address without what named it.
 
-    `http(s)://HOST` and `pyroscope+http(s)://HOST` are Pyroscope, `parca+http(s)://HOST` Parca; a path
-    or `file://PATH` is a directory.
+    `http(s)://HOST` is Pyroscope; `pyroscope`, `parca`, `datadog` and `otlp` before `://HOST` or before
+    `+http(s)://HOST` name another one. A path or `file://PATH` is a directory.
 
     Raises:
         UsageError: it names none of them.
@@ -120,15 +141,34 @@ def backend_for(address: str) -> "tuple[Server | Directory, str]":
         return Directory(os.path.abspath(address)), address
     if scheme == "file":
         return Directory(os.path.abspath(urllib.parse.unquote(rest))), address
-    kind, plus, transport = scheme.rpartition("+")
-    servers: dict[str, type[Pyroscope] | type[Parca]] = {"pyroscope": Pyroscope, "parca": Parca}
-    server = servers.get(kind if plus else "pyroscope")
-    if server is None or transport not in ("http", "https") or not urllib.parse.urlsplit(address).hostname:
+    if scheme in ("http", "https"):
+        scheme = f"pyroscope+{scheme}"
+    kind, _, transport = scheme.partition("+")
+    if kind not in _SERVERS or transport not in ("", "http", "https") or not _host(address):
         raise UsageError(
             f"{address}: no place that profiles can be pushed to",
-            hint="give http://HOST:4040 (Pyroscope), parca+http://HOST:7070 or a directory",
+            hint="give http://HOST:4040 (Pyroscope), parca://HOST:7070, datadog://HOST:8126, "
+            "otlp://HOST:4318 or a directory",
         )
+    server, port = _SERVERS[kind]
+    if not transport:
+        transport = "http"
+        rest = _with_port(rest, port)
     return server(), f"{transport}://{rest}"
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urllib.parse.urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+def _with_port(rest: str, port: int) -> str:
+    """Return HOST/PATH with a port, where it has none."""
+    place, slash, path = rest.partition("/")
+    has_port = place.rpartition("@")[2].rpartition("]")[2].rpartition(":")[1]
+    return f"{place}{'' if has_port else f':{port}'}{slash}{path}"
 
 
 def check_label(name: str) -> str:

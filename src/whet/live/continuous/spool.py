@@ -10,7 +10,9 @@ not the machine's loss of power.
 import fcntl
 import os
 import shutil
+from _thread import allocate_lock
 
+from whet.collect.procfs import start_ticks
 from whet.collect.recording import explain, write_atomically
 from whet.errors import SourceError
 from whet.live.continuous.batch import Batch
@@ -24,7 +26,7 @@ _SUFFIX = ".batch"
 
 
 class Spool:
-    """The batches of this process that wait, oldest first.
+    """The batches of this process that wait, oldest first. One thread may put while another sends.
 
     Args:
         root: directory shared by the processes of a service; made when it is not there.
@@ -40,24 +42,24 @@ class Spool:
         self.dropped = 0
         self.adopted = 0
         self.unreadable = 0
-        self._directory = os.path.join(root, f"{os.getpid()}-{_start_ticks()}")
+        self._directory = os.path.join(root, f"{os.getpid()}-{start_ticks('self')}")
         try:
-            os.makedirs(self._directory, mode=0o700, exist_ok=True)
-            self._lock = _lock(self._directory)
+            self._lock = self._claim()
         except OSError as error:
             raise SourceError(
                 f"{root}: cannot queue profiles there: {explain(error)}",
                 hint="name another directory with spool=, or WHET_AGENT_SPOOL",
             ) from error
-        # Name to size, oldest first: names begin with the time of the window.
+        # Name to size, in the order of sending. Names begin with the time of the window.
         self._sizes: dict[str, int] = {}
+        self._changing = allocate_lock()
         self.adopt()
 
     def __len__(self) -> int:
         return len(self._sizes)
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """What the queue takes on disk."""
         return sum(self._sizes.values())
 
@@ -68,46 +70,55 @@ class Spool:
             SourceError: the disk takes no more.
         """
         data = batch.encode()
-        while self._sizes and self.bytes + len(data) > self.max_bytes:
-            self._remove(next(iter(self._sizes)))
-            self.dropped += 1
         name = batch.name + _SUFFIX
-        try:
-            write_atomically(os.path.join(self._directory, name), data)
-        except OSError as error:
+        if len(data) > self.max_bytes:
             self.dropped += 1
-            raise SourceError(f"{self._directory}: {explain(error)}") from error
-        self._sizes[name] = len(data)
+            raise SourceError(f"a window of {len(data)} bytes is more than may wait, {self.max_bytes}")
+        with self._changing:
+            self._make_room(len(data))
+            try:
+                self._write(name, data)
+            except OSError as error:
+                self.dropped += 1
+                raise SourceError(f"{self._directory}: {explain(error)}") from error
+            self._sizes[name] = len(data)
 
     def first(self) -> Batch | None:
-        """Return the oldest batch, or None; files that are no batches are removed and counted."""
-        while self._sizes:
-            name = next(iter(self._sizes))
+        """Return the batch to send next, or None; files that are no batches are removed and counted."""
+        while (name := next(iter(self._sizes), None)) is not None:
             try:
                 with open(os.path.join(self._directory, name), "rb") as file:
                     return Batch.decode(file.read())
             except (OSError, ValueError):
-                self._remove(name)
-                self.unreadable += 1
+                with self._changing:
+                    # Nobody but `put` took it away, to make room.
+                    self.unreadable += self._remove(name)
         return None
 
     def done(self, batch: Batch) -> None:
         """Forget a batch that has arrived, or that nobody will ever take."""
-        self._remove(batch.name + _SUFFIX)
+        with self._changing:
+            self._remove(batch.name + _SUFFIX)
+
+    def postpone(self, batch: Batch) -> None:
+        """Have all others sent before this one."""
+        name = batch.name + _SUFFIX
+        with self._changing:
+            if (size := self._sizes.pop(name, None)) is not None:
+                self._sizes[name] = size
 
     def adopt(self) -> None:
-        """Take over what processes that are gone have left in this spool."""
+        """Take over what processes that are gone have left in this spool; all is sent in order of time."""
         for entry in _entries(self.root):
             if os.path.join(self.root, entry) != self._directory:
                 self._adopt_from(os.path.join(self.root, entry))
-        found = {}
-        for name in _entries(self._directory):
-            if name.endswith(_SUFFIX):
-                found[name] = _size(os.path.join(self._directory, name))
-        self._sizes = dict(sorted(found.items()))
-        while len(self._sizes) > 1 and self.bytes > self.max_bytes:
-            self._remove(next(iter(self._sizes)))
-            self.dropped += 1
+        with self._changing:
+            self._sizes = {
+                name: _size(os.path.join(self._directory, name))
+                for name in _entries(self._directory)
+                if name.endswith(_SUFFIX)
+            }
+            self._make_room(0)
 
     def close(self) -> None:
         """Let others adopt what is left; an empty queue leaves no directory."""
@@ -120,6 +131,29 @@ class Spool:
         """Leave the queue to the parent: this is a forked child of it."""
         # Of two processes that have the lock's file open, the last to close it unlocks.
         os.close(self._lock)
+
+    def _claim(self) -> int:
+        """Make this process's directory and lock it; return the lock's descriptor."""
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        return _lock(self._directory)
+
+    def _write(self, name: str, data: bytes) -> None:
+        path = os.path.join(self._directory, name)
+        try:
+            write_atomically(path, data)
+        except FileNotFoundError:
+            # Somebody has cleared the spool, a cleaner of temporary files for example.
+            lock, self._lock = self._lock, self._claim()
+            os.close(lock)
+            self.dropped += len(self._sizes)
+            self._sizes.clear()
+            write_atomically(path, data)
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Have the oldest give way to so many bytes."""
+        while self._sizes and self.size_bytes + size_bytes > self.max_bytes:
+            self._remove(min(self._sizes))
+            self.dropped += 1
 
     def _adopt_from(self, directory: str) -> None:
         try:
@@ -137,12 +171,14 @@ class Spool:
         finally:
             os.close(lock)
 
-    def _remove(self, name: str) -> None:
-        self._sizes.pop(name, None)
+    def _remove(self, name: str) -> bool:
+        """Forget a batch; tell whether it was there."""
+        was_there = self._sizes.pop(name, None) is not None
         try:
             os.unlink(os.path.join(self._directory, name))
         except OSError:
-            return
+            return was_there  # its file is gone already
+        return was_there
 
 
 def _lock(directory: str) -> int:
@@ -169,12 +205,3 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return 0
-
-
-def _start_ticks() -> str:
-    """Return when this process started, so that a process number that comes again is another name."""
-    try:
-        with open("/proc/self/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return "0"
