@@ -11,7 +11,7 @@ OwnStackWalker::OwnStackWalker(const whet_layout &layout, uint32_t max_frames)
     : walker_(layout, reinterpret_cast<uintptr_t>(&PyCode_Type)), max_frames_(max_frames),
       main_interpreter_(reinterpret_cast<uintptr_t>(PyInterpreterState_Main())) {}
 
-OwnStack OwnStackWalker::measure(const Reader &reader) const {
+OwnStack OwnStackWalker::measure(const Reader &reader, Frame *to) const {
     OwnStack stack;
     // Reads one pthread-specific value (3.11-3.14) or thread-local variable (3.15).
     stack.tstate = reinterpret_cast<uintptr_t>(PyGILState_GetThisThreadState());
@@ -31,8 +31,12 @@ OwnStack OwnStackWalker::measure(const Reader &reader) const {
     auto count = [&](uintptr_t leaf) {
         stack.frames = 0;
         stack.leaf = leaf;
-        return walker_.walk(
-            reader, leaf, max_frames_, [&](const Frame &) { ++stack.frames; }, current_task_frame);
+        auto take = [&](const Frame &frame) {
+            if (to)
+                to[stack.frames] = frame;
+            ++stack.frames;
+        };
+        return walker_.walk(reader, leaf, max_frames_, take, current_task_frame);
     };
     bool readable;
     uintptr_t leaf = walker_.leaf(reader, stack.tstate, &readable);

@@ -31,8 +31,9 @@ class OwnStackWalker {
     // `max_frames`: deeper stacks lose their root end.
     OwnStackWalker(const whet_layout &layout, uint32_t max_frames);
 
-    // Measure the calling thread's stack; within a task's step, up to the task's coroutine.
-    OwnStack measure(const Reader &reader) const;
+    // Measure the calling thread's stack; within a task's step, up to the task's coroutine. With `to`, which
+    // has room for `max_frames`, it is copied on the way.
+    OwnStack measure(const Reader &reader, Frame *to = nullptr) const;
     // Copy it to `to`, which has room for stack.frames, leaf first.
     void copy(const Reader &reader, const OwnStack &stack, Frame *to) const;
     // The labels that the thread runs under (labels.hpp), those of its task included.

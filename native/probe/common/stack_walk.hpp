@@ -35,6 +35,7 @@ class StackWalker {
     Walk walk(const Reader &reader, uintptr_t frame, size_t limit, Sink &&sink, uintptr_t last = 0) const {
         alignas(8) unsigned char copy[128];
         size_t seen = 0;
+        uintptr_t before = 0; // a code object: recursion asks again and again
         // Shim frames are fewer than code frames; the bound makes a cycle end.
         for (size_t steps = 0; frame; ++steps) {
             if (steps > 2 * limit + 16)
@@ -49,8 +50,9 @@ class StackWalker {
                     return Walk::truncated;
                 uintptr_t code = field(copy, at_.frame_code) & at_.frame_code_mask;
                 uintptr_t type;
-                if (!reader.word(&type, code + at_.object_type) || type != code_type_)
+                if (code != before && (!reader.word(&type, code + at_.object_type) || type != code_type_))
                     return Walk::rejected;
+                before = code;
                 auto offset = static_cast<int64_t>(field(copy, at_.frame_instr)) -
                               static_cast<int64_t>(code + at_.code_adaptive);
                 if (offset < -2 || offset > MAX_BYTECODE || (offset & 1))

@@ -149,6 +149,13 @@ double hooked_pair_ns() {
 
 // ---- start and stop ---------------------------------------------------------------------------
 
+namespace {
+
+// With this interval a sample's place, about half a KiB, is less than a hundredth of what it stands for.
+constexpr int64_t PLACING_MEAN_BYTES = 64 << 10;
+
+} // namespace
+
 bool heap_running() { return running != nullptr; }
 
 std::string heap_start(const HeapOptions &options) {
@@ -170,7 +177,7 @@ std::string heap_start(const HeapOptions &options) {
     }
     static const double bare_ns = pair_ns();
     last = s.release();
-    if (!heap_hooks_ensure()) {
+    if (!heap_hooks_ensure(options.mean_bytes >= PLACING_MEAN_BYTES)) {
         heap_stop();
         return "other tools have replaced Python's allocators too often";
     }

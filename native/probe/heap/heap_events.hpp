@@ -93,7 +93,14 @@ inline bool heap_count_flat(size_t size, size_t own_up_to) {
     return true;
 }
 
-// The same where `before` may move into the new block. `freed` says whether a null result means
+// Could a request of this size, counted now, be a sample?
+inline bool heap_may_sample(size_t size) {
+    const HeapThread &thread = heap_thread;
+    return thread.countdown <= static_cast<int64_t>(size) ||
+           thread.epoch != heap_epoch.load(std::memory_order_relaxed);
+}
+
+// heap_allocate() where `before` may move into the new block. `freed` says whether a null result means
 // that it is gone rather than that it stays.
 template <class Allocate>
 inline void *heap_reallocate(void *before, size_t size, bool freed, Allocate allocate) {

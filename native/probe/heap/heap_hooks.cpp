@@ -24,9 +24,18 @@ bool in_use[GENERATIONS][DOMAINS.size()];
 // or of no bytes; 0 if it does not, or may do so with any.
 size_t own_up_to[GENERATIONS][DOMAINS.size()];
 
+// Which kind of hook each is.
+bool places[GENERATIONS][DOMAINS.size()];
+// The kind that is installed from now on.
+bool place_samples = false;
+
 // The hooks ignore their context and are installed with that of the allocator below: threads that
 // read the domain's table while it changes get functions and a context that fit, whichever they see.
-template <size_t G, size_t D> struct Hook {
+//
+// With PLACES a small block that may be a sample is asked for with more bytes than pymalloc keeps blocks
+// of. It is then RAW's, its free comes to RAW's hook by way of pymalloc, and this domain needs no hook of
+// frees: those that are not of samples cost nothing.
+template <size_t G, size_t D, bool PLACES> struct Hook {
     static const PyMemAllocatorEx &next() { return below[G][D]; }
 
     static void *malloc(void *, size_t size) {
@@ -35,8 +44,9 @@ template <size_t G, size_t D> struct Hook {
         return malloc_watched(size);
     }
     [[gnu::noinline]] static void *malloc_watched(size_t size) {
-        auto allocate = [=] { return next().malloc(next().ctx, size); };
-        return is_counted_below(size) ? allocate() : heap_allocate(size, allocate);
+        if (is_counted_below(size))
+            return next().malloc(next().ctx, size);
+        return heap_allocate(size, [=] { return next().malloc(next().ctx, placed(size)); });
     }
     static void *calloc(void *, size_t count, size_t size) {
         size_t bytes;
@@ -45,12 +55,18 @@ template <size_t G, size_t D> struct Hook {
         return calloc_watched(count, size);
     }
     [[gnu::noinline]] static void *calloc_watched(size_t count, size_t size) {
-        auto allocate = [=] { return next().calloc(next().ctx, count, size); };
+        size_t bytes;
         // A product that overflows is refused below.
-        return is_counted_below(count * size) ? allocate() : heap_allocate(count * size, allocate);
+        if (__builtin_mul_overflow(count, size, &bytes) || is_counted_below(bytes))
+            return next().calloc(next().ctx, count, size);
+        return heap_allocate(bytes, [=] {
+            return PLACES ? next().calloc(next().ctx, 1, placed(bytes))
+                          : next().calloc(next().ctx, count, size);
+        });
     }
     static void *realloc(void *, void *block, size_t size) {
-        return heap_reallocate(block, size, false, [=] { return next().realloc(next().ctx, block, size); });
+        size_t taken = heap_may_sample(size) ? placed(size) : size;
+        return heap_reallocate(block, size, false, [=] { return next().realloc(next().ctx, block, taken); });
     }
     static void free(void *, void *block) {
         if (__builtin_expect(heap_filter.may_hold(block), 0))
@@ -63,16 +79,24 @@ template <size_t G, size_t D> struct Hook {
     }
 
     static bool is_counted_below(size_t size) { return own_up_to[G][D] && size - 1 >= own_up_to[G][D]; }
+    static size_t placed(size_t size) {
+        return PLACES && size && size <= own_up_to[G][D] ? own_up_to[G][D] + 1 : size;
+    }
 
-    static PyMemAllocatorEx table() { return {next().ctx, malloc, calloc, realloc, free}; }
+    static PyMemAllocatorEx table() {
+        return {next().ctx, malloc, calloc, realloc, PLACES ? next().free : free};
+    }
 };
 
 using Tables = std::array<std::array<PyMemAllocatorEx (*)(), DOMAINS.size()>, GENERATIONS>;
 
-template <size_t... G> constexpr Tables make_tables(std::index_sequence<G...>) {
-    return {{{Hook<G, 0>::table, Hook<G, 1>::table, Hook<G, 2>::table}...}};
+template <bool PLACES, size_t... G> constexpr Tables make_tables(std::index_sequence<G...>) {
+    return {{{Hook<G, 0, PLACES>::table, Hook<G, 1, PLACES>::table, Hook<G, 2, PLACES>::table}...}};
 }
-constexpr Tables TABLES = make_tables(std::make_index_sequence<GENERATIONS>());
+constexpr std::array TABLES{make_tables<false>(std::make_index_sequence<GENERATIONS>()),
+                            make_tables<true>(std::make_index_sequence<GENERATIONS>())};
+
+PyMemAllocatorEx table_of(size_t g, size_t domain) { return TABLES[places[g][domain]][g][domain](); }
 
 constexpr size_t RAW = 0;
 // pymalloc's SMALL_REQUEST_THRESHOLD, the same in all versions.
@@ -137,8 +161,9 @@ bool install(size_t domain) {
             continue;
         in_use[g][domain] = true;
         own_up_to[g][domain] = find_own_up_to(domain);
+        places[g][domain] = place_samples && own_up_to[g][domain];
         next = now;
-        PyMemAllocatorEx ours = TABLES[g][domain]();
+        PyMemAllocatorEx ours = table_of(g, domain);
         PyMem_SetAllocator(DOMAINS[domain], &ours);
         return true;
     }
@@ -150,14 +175,45 @@ size_t on_top(size_t domain) {
     PyMemAllocatorEx now;
     PyMem_GetAllocator(DOMAINS[domain], &now);
     for (size_t g = 0; g < GENERATIONS; ++g)
-        if (in_use[g][domain] && now.malloc == TABLES[g][domain]().malloc)
+        if (in_use[g][domain] && now.malloc == table_of(g, domain).malloc)
             return g;
     return GENERATIONS;
 }
 
+// ---- arenas -----------------------------------------------------------------------------------
+
+// What pymalloc cuts blocks from. The blocks are counted; what it maps for them is not, on top of that.
+struct ArenaHook {
+    static inline PyObjectArenaAllocator below{};
+    static inline bool in_use = false; // by what is installed, perhaps below a hook of others
+
+    static void *alloc(void *, size_t size) {
+        Uncounted uncounted;
+        return below.alloc(below.ctx, size);
+    }
+    static void install() {
+        if (in_use)
+            return;
+        PyObject_GetArenaAllocator(&below);
+        PyObjectArenaAllocator ours{below.ctx, alloc, below.free};
+        PyObject_SetArenaAllocator(&ours);
+        in_use = true;
+    }
+    static void remove() {
+        PyObjectArenaAllocator now;
+        PyObject_GetArenaAllocator(&now);
+        if (!in_use || now.alloc != alloc)
+            return;
+        PyObject_SetArenaAllocator(&below);
+        in_use = false;
+    }
+};
+
 } // namespace
 
-bool heap_hooks_ensure() {
+bool heap_hooks_ensure(bool place) {
+    place_samples = place;
+    ArenaHook::install();
     bool all = true;
     for (size_t domain = 0; domain < DOMAINS.size(); ++domain)
         all &= is_hooked(domain) || install(domain);
@@ -173,6 +229,7 @@ int heap_hooks_mend() {
 
 int heap_hooks_remove() {
     int left = 0;
+    ArenaHook::remove();
     for (size_t domain = 0; domain < DOMAINS.size(); ++domain) {
         size_t g = on_top(domain);
         if (g != GENERATIONS) {

@@ -7,7 +7,9 @@
 namespace whet::probe {
 
 // See that each domain's requests come to a hook of ours; false if hooks were pushed away too often.
-bool heap_hooks_ensure();
+// With `place`, small samples are kept where large blocks are, and frees of others cost nothing; that is
+// for samples so few that the memory they take more does not matter.
+bool heap_hooks_ensure(bool place);
 // The same while running; says how many domains had lost ours.
 int heap_hooks_mend();
 // Take ours away where they are on top; returns how many domains still have them below others'.

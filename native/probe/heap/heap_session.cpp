@@ -85,8 +85,7 @@ void HeapSession::sample(void *block, size_t size, int64_t mean) {
     bool each = mean >= TIMED_MEAN, timed = each || number % TIMED_EACH == 0;
     int64_t begin = timed ? clock_ns(CLOCK_MONOTONIC) : 0;
     Reader reader(guarded_.load(std::memory_order_relaxed));
-    OwnStack stack = walker_.measure(reader);
-    walker_.copy(reader, stack, frames_.data());
+    OwnStack stack = walker_.measure(reader, frames_.data());
     const ThisThread &thread = this_thread();
     if (seen_threads_.find(thread.serial) == FlatMap::NONE) {
         seen_threads_.put(thread.serial, 1);

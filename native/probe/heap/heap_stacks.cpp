@@ -54,8 +54,22 @@ uint32_t HeapStacks::intern(const Frame *frames, size_t count, uint32_t flags) {
     uint32_t node = 0;
     if (flags & STACK_TRUNCATED)
         node = child(node, TRUNCATED);
-    for (size_t i = count; i-- > 0;)
-        node = child(node, location_of(frames[i]));
+    if (last_root_ != node)
+        last_.clear();
+    last_root_ = node;
+    for (size_t depth = 0; depth < count; ++depth) {
+        const Frame &frame = frames[count - 1 - depth];
+        if (depth < last_.size()) {
+            const Met &met = last_[depth];
+            if (met.frame.code == frame.code && met.frame.instr_off == frame.instr_off) {
+                node = met.node;
+                continue;
+            }
+            last_.resize(depth);
+        }
+        node = child(node, location_of(frame));
+        last_.push_back({frame, node});
+    }
     if (flags & STACK_REJECTED)
         node = child(node, REJECTED);
     if (flags & STACK_NATIVE)
@@ -66,6 +80,7 @@ uint32_t HeapStacks::intern(const Frame *frames, size_t count, uint32_t flags) {
 }
 
 void HeapStacks::forget_code(uintptr_t code) {
+    last_.clear();
     uint32_t id = code_ids_.find(code);
     if (id == FlatMap::NONE)
         return;
@@ -76,7 +91,8 @@ void HeapStacks::forget_code(uintptr_t code) {
 size_t HeapStacks::bytes() const {
     return code_ids_.bytes() + location_ids_.bytes() + node_ids_.bytes() +
            codes_.capacity() * sizeof codes_[0] + names_.capacity() * sizeof names_[0] +
-           unnamed_.capacity() * sizeof unnamed_[0] + nodes_.capacity() * sizeof nodes_[0];
+           unnamed_.capacity() * sizeof unnamed_[0] + nodes_.capacity() * sizeof nodes_[0] +
+           last_.capacity() * sizeof last_[0];
 }
 
 // Locations with one name become one: the same line, or code that was compiled again.
@@ -130,6 +146,7 @@ void HeapStacks::compact_codes(const std::vector<uint32_t> &moved) {
 
 std::vector<uint32_t> HeapStacks::fold(const std::vector<bool> &keep) {
     ++folds_;
+    last_.clear();
     std::vector<bool> used(names_.size());
     for (uint32_t node = 1; node < nodes_.size(); ++node)
         if (keep[node])

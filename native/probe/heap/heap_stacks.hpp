@@ -68,6 +68,12 @@ class HeapStacks {
         uint32_t location;
     };
 
+    // A frame of the stack that was interned last, and its node.
+    struct Met {
+        Frame frame;
+        uint32_t node;
+    };
+
     uint32_t location_of(const Frame &frame);
     uint32_t child(uint32_t node, uint32_t location);
     std::vector<uint32_t> compact_locations(const std::vector<bool> &used);
@@ -80,6 +86,9 @@ class HeapStacks {
     std::vector<Unnamed> unnamed_;
     FlatMap node_ids_; // (parent, location) -> node
     std::vector<Node> nodes_;
+    // Root first: what two deep stacks have in common is not looked up again.
+    std::vector<Met> last_;
+    uint32_t last_root_ = 0;
     uint32_t folds_ = 0;
 };
 

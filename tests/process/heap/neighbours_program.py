@@ -101,6 +101,53 @@ def scenario_frees():
     return record(work, 4096)
 
 
+def small_blocks():
+    """Small blocks of each way to get one, kept with what they hold."""
+    api = ctypes.pythonapi
+    realloc, free = api.PyObject_Realloc, api.PyObject_Free
+    realloc.restype = ctypes.c_void_p
+    realloc.argtypes, free.argtypes = [ctypes.c_void_p, ctypes.c_size_t], [ctypes.c_void_p]
+
+    def grown(number):
+        block = None
+        for size in (16, 120, 500):
+            block = realloc(block, size)
+            ctypes.memset(block + size // 2, number & 255, size - size // 2)
+        assert ctypes.string_at(block + 60, 1) == bytes([number & 255])
+        return block
+
+    made = [b"%031d" % number for number in range(400_000)]
+    bits = [bytearray(200) for _ in range(40_000)]  # zeroed memory
+    blocks = [grown(number) for number in range(10_000)]
+    return made, bits, blocks, free
+
+
+def scenario_few_samples():
+    """An interval with which small samples lie among large blocks."""
+    small_blocks()
+    before = sys.getallocatedblocks()
+    collector = HeapCollector(mean_bytes=1 << 16)
+    collector.start()
+    made, bits, blocks, free = small_blocks()
+    kept = rows_of(collector.snapshots()[HEAP])
+    intact = all(int(text) == number for number, text in enumerate(made)) and not any(map(any, bits))
+    intact &= all(ctypes.string_at(b, 500)[250:] == bytes([n & 255]) * 250 for n, b in enumerate(blocks))
+    made.clear()
+    bits.clear()
+    while blocks:
+        free(blocks.pop())
+    freed = rows_of(collector.snapshots()[HEAP])
+    collector.stop()
+    return {
+        "intact": intact,
+        "kept": [sum(values) for values in zip(*kept.values(), strict=True)],
+        "freed": [sum(values) for values in zip(*freed.values(), strict=True)],
+        "mean": collector.statistics()["mean_bytes"],
+        "truth": [400_000 * 64 + 40_000 * (56 + 201) + 10_000 * 500, 10_000 * (16 + 120)],
+        "blocks_more": sys.getallocatedblocks() - before,
+    }
+
+
 def scenario_before_and_after():
     old = [bytearray(200_000) for _ in range(50)]
     collector = HeapCollector(mean_bytes=1)

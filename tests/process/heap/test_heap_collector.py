@@ -57,6 +57,20 @@ def test_nothing_is_in_use_when_all_is_freed() -> None:
     assert in_use < 50_000
 
 
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_few_samples_of_small_blocks_are_true_and_their_frees_are_seen(allocator: str) -> None:
+    result = scenario("few_samples", PYTHONMALLOC=allocator)
+    assert result["intact"]
+    in_use, passed = result["truth"]
+    error = 5 * (result["mean"] * (in_use + passed)) ** 0.5
+    # The lists that hold the blocks, and numbers that are made on the way.
+    assert in_use - error < result["kept"][3] < 1.15 * in_use + error
+    assert in_use + passed - error < result["kept"][1]
+    assert result["freed"][3] <= 8 * result["mean"]
+    # What the interpreter counts of its own blocks stays right.
+    assert abs(result["blocks_more"]) < 5_000
+
+
 def test_blocks_from_before_pass_and_those_of_later_are_left_alone() -> None:
     result = scenario("before_and_after")
     assert result["inuse"] == pytest.approx(50 * 150_001, rel=0.01)
