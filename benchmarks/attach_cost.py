@@ -4,9 +4,9 @@
 
 One program (programs/steady_turns.py) runs all the time and keeps a book of its turns; beside it the
 reader is on for half a second and off for half a second, in random order within each pair, so that a machine
-that changes its speed changes both. The loss is the mean of the logarithms of the pairs' ratios, with its
-95 % interval (Student's t by its normal limit: there are many pairs); speed is turns per second of the
-program's own CPU clock, and per second on the wall. Pairs of off and off say how exact that is.
+that changes its speed changes both. The loss is the median of the pairs' ratios, with its 95 % interval from
+the order of the pairs (that of the sign test), which a few disturbed pairs do not move; speed is turns per
+second of the program's own CPU clock, and per second on the wall. Pairs of off and off say how exact that is.
 Writes results/attach_cost.json and the table in README.md (not with --quick).
 """
 
@@ -103,10 +103,11 @@ def speed(slices: list[tuple[int, ...]], begin_s: float, end_s: float) -> tuple[
 
 
 def interval(logs: list[float]) -> Interval:
-    """Return (mean, low, high) of the loss, as shares."""
-    mean = statistics.fmean(logs)
-    half = Z95 * statistics.stdev(logs) / math.sqrt(len(logs))
-    low, middle, high = (math.expm1(value) for value in (mean - half, mean, mean + half))
+    """Return (median, low, high) of the loss, as shares."""
+    ordered = sorted(logs)
+    least = max(math.floor((len(logs) - Z95 * math.sqrt(len(logs))) / 2), 0)
+    values = statistics.median(ordered), ordered[least], ordered[-1 - least]
+    middle, low, high = (math.expm1(value) for value in values)
     return middle, low, high
 
 
