@@ -137,8 +137,9 @@ def test_spool_that_somebody_cleared_takes_batches_again(tmp_path):
     spool.put(batch(2))
     assert (len(spool), spool.dropped) == (1, 1)
     assert spool.first().start_ns == 10**18 + 2
-    with pytest.raises(SourceError, match="cannot queue profiles there"):
-        Spool(str(tmp_path / "spool"))  # it is locked again
+    other = Spool(str(tmp_path / "spool"))
+    assert (len(other), other.adopted) == (0, 0)  # it is locked again
+    other.close()
     spool.close()
 
 
@@ -177,6 +178,24 @@ def test_queue_of_a_killed_process_is_adopted_and_that_of_a_living_one_is_not(tm
         assert (len(mine), mine.adopted) == (1, 1)
         assert mine.first().profiles == {"cpu": b"kept"}
         mine.close()
+
+
+def test_processes_that_begin_at_once_have_a_queue_each(tmp_path):
+    code = (
+        "import sys\n"
+        "from whet.live.continuous.batch import Batch\n"
+        "from whet.live.continuous.spool import Spool\n"
+        "for _ in range(100):\n"
+        "    spool = Spool(sys.argv[1])\n"
+        "    spool.put(Batch(start_ns=1, end_ns=2, labels={}, profiles={'cpu': b'kept'}))\n"
+        "    spool.done(spool.first())\n"
+        "    spool.close()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    crowd = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+    said = [process.communicate()[1] for process in crowd]
+    assert ([process.returncode for process in crowd], said) == ([0] * 4, [b""] * 4)
+    assert list(tmp_path.glob("*/*.batch")) == []
 
 
 def test_spool_that_cannot_be_made_is_an_error_with_a_hint(tmp_path):

@@ -13,7 +13,7 @@ __all__ = ["Rolling"]
 
 # How large a collector's profile may become before it is started anew. Starting takes 1 to 3 ms, a
 # window's cut 2 ms for each 100 KiB of what is carried along.
-RENEW_BYTES = 128 << 10
+RENEW_BYTES = 32 << 10
 # What stays what it is at the window's end, instead of what came in the window.
 AMOUNTS = ("inuse_objects", "inuse_space")
 

@@ -7,6 +7,7 @@ batches give way, and are counted. Nothing is synced to the disk: a queue outliv
 not the machine's loss of power.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -23,6 +24,7 @@ DEFAULT_SPOOL_BYTES = 64 << 20
 
 _LOCK = "lock"
 _SUFFIX = ".batch"
+_FRESH = "."
 
 
 class Spool:
@@ -42,9 +44,8 @@ class Spool:
         self.dropped = 0
         self.adopted = 0
         self.unreadable = 0
-        self._directory = os.path.join(root, f"{os.getpid()}-{start_ticks('self')}")
         try:
-            self._lock = self._claim()
+            self._directory, self._lock = _claim(root)
         except OSError as error:
             raise SourceError(
                 f"{root}: cannot queue profiles there: {explain(error)}",
@@ -110,7 +111,7 @@ class Spool:
     def adopt(self) -> None:
         """Take over what processes that are gone have left in this spool; all is sent in order of time."""
         for entry in _entries(self.root):
-            if os.path.join(self.root, entry) != self._directory:
+            if not entry.startswith(_FRESH) and os.path.join(self.root, entry) != self._directory:
                 self._adopt_from(os.path.join(self.root, entry))
         with self._changing:
             self._sizes = {
@@ -132,19 +133,15 @@ class Spool:
         # Of two processes that have the lock's file open, the last to close it unlocks.
         os.close(self._lock)
 
-    def _claim(self) -> int:
-        """Make this process's directory and lock it; return the lock's descriptor."""
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        return _lock(self._directory)
-
     def _write(self, name: str, data: bytes) -> None:
         path = os.path.join(self._directory, name)
         try:
             write_atomically(path, data)
         except FileNotFoundError:
             # Somebody has cleared the spool, a cleaner of temporary files for example.
-            lock, self._lock = self._lock, self._claim()
-            os.close(lock)
+            os.close(self._lock)
+            self._directory, self._lock = _claim(self.root)
+            path = os.path.join(self._directory, name)
             self.dropped += len(self._sizes)
             self._sizes.clear()
             write_atomically(path, data)
@@ -179,6 +176,27 @@ class Spool:
         except OSError:
             return was_there  # its file is gone already
         return was_there
+
+
+def _claim(root: str) -> tuple[str, int]:
+    """Make a directory of this process's own; return it and its lock's descriptor."""
+    name = f"{os.getpid()}-{start_ticks('self')}"
+    # Until it is locked it has a name that nobody adopts.
+    fresh = os.path.join(root, f"{_FRESH}{name}")
+    os.makedirs(fresh, mode=0o700, exist_ok=True)
+    lock = _lock(fresh)
+    number = 0
+    while True:
+        directory = os.path.join(root, f"{name}-{number}")
+        try:
+            os.rename(fresh, directory)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                os.close(lock)
+                raise
+            number += 1  # what this process was before an exec has left it
+        else:
+            return directory, lock
 
 
 def _lock(directory: str) -> int:
