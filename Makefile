@@ -59,7 +59,6 @@ bench: $(STAMP)  ## measure whet itself (BENCH=--quick for a trial): overhead, r
 	$(BIN)/python benchmarks/attach_cost.py $(BENCH)
 	$(BIN)/python benchmarks/live_cost.py $(BENCH)
 	$(BIN)/python benchmarks/agent_cost.py $(BENCH)
-	$(BIN)/python benchmarks/agent_soak.py $(BENCH)
 	$(BIN)/python benchmarks/load_speed.py $(BENCH)
 
 fuzz: $(STAMP)  ## fuzz the codec under sanitizers, a minute for each target
