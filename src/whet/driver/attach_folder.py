@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 
-import whet
 from whet.collect.recording import GC, PROFILES, SESSION
 from whet.errors import CollectError
 
-__all__ = ["SCRIPT", "Folder"]
+__all__ = ["PACKAGE", "SCRIPT", "Folder"]
+
+# Where the modules that run here lie.
+PACKAGE = sys.modules["whet"]
 
 _FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 SCRIPT, _CONSENT = "begin.py", "consent"
@@ -118,8 +121,8 @@ class Folder:
         """Write the script that makes one call, and the consent without which it does nothing."""
         body = _BODY.format(
             consent=f"{self.path}/{_CONSENT}",
-            init=whet.__file__,
-            paths=list(whet.__path__),
+            init=PACKAGE.__file__,
+            paths=list(PACKAGE.__path__),
             call=call,
             failure=f"{self.path}/{_FAILURE}",
         )

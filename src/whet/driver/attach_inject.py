@@ -14,14 +14,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import whet
 from whet._version import __version__
 from whet.collect.procfs import start_ticks, stat_fields
 from whet.collect.recording import claim, fresh_directory, metadata, release
 from whet.collect.remote.access import process_of
 from whet.collect.remote.process import RemoteProcess
 from whet.collect.remote.runtime import Interpreter, command_line, find_interpreter
-from whet.driver.attach_folder import SCRIPT, Folder
+from whet.driver.attach_folder import PACKAGE, SCRIPT, Folder
 from whet.driver.run import Recorded, write_meta
 from whet.driver.wall import add_wall
 from whet.errors import CollectError, WhetError
@@ -217,7 +216,7 @@ def _check(interpreter: Interpreter) -> None:
             hint="without --inject it is recorded from outside",
         )
     root = f"/proc/{pid}/root"
-    for path in whet.__path__:
+    for path in PACKAGE.__path__:
         if not Path(root + path).exists():
             raise CollectError(
                 f"process {pid} cannot load whet: there is no {path} where it runs",
