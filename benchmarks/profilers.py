@@ -136,6 +136,7 @@ WHOLE = (
     Profiler("whet --heap", _whet("--heap"), "whet"),
     Profiler("whet --block", _whet("--block"), "whet"),
     Profiler("whet --gc", _whet("--gc"), "whet"),
+    Profiler("whet --heap --block --gc", _whet("--heap", "--block", "--gc"), "whet"),
     Profiler("whet --all", _whet("--all"), "whet"),
     Profiler(
         "whet's agent",
