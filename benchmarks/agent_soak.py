@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import Any
 
 from machine import HERE, describe_machine, machine_line, publish, save
-from service import await_answer, free_port
+from service import service
 
 GUNICORN = (
-    "-m", "gunicorn", "--workers", "2", "--threads", "4", "--chdir", str(HERE / "programs"),
+    sys.executable, "-m", "gunicorn", "--workers", "2", "--threads", "4", "--chdir", str(HERE / "programs"),
     "--log-level", "error", "steady:app",
 )  # fmt: skip
 # In a run of an hour; shorter ones have as many looks and absences.
@@ -79,28 +79,6 @@ class Receiver:
                 self.doubled += sample["ID"] in self.seen
                 self.seen.add(sample["ID"])
         return 200
-
-
-@contextmanager
-def service(variables: Mapping[str, str], log: Path) -> Iterator[tuple[int, str]]:
-    """Run the service; give its process and its address."""
-    address = f"127.0.0.1:{free_port()}"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [sys.executable, *GUNICORN, "--bind", address],
-            env={**os.environ, **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        ) as process,
-    ):
-        try:
-            await_answer(f"http://{address}/", log)
-            yield process.pid, f"http://{address}/"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
 
 
 @contextmanager
@@ -204,8 +182,8 @@ def soak(seconds: float, rate: float) -> dict[str, Any]:
             "WHET_AGENT_PROFILES": "cpu,heap,block",
         }
         services = {
-            "without": stack.enter_context(service({}, folder / "log0")),
-            "agent": stack.enter_context(service(agent, folder / "log1")),
+            "without": stack.enter_context(service(GUNICORN, {}, folder / "log0")),
+            "agent": stack.enter_context(service(GUNICORN, agent, folder / "log1")),
         }
         loads = {which: stack.enter_context(load(url, rate, seconds)) for which, (_, url) in services.items()}
         pids = {which: pid for which, (pid, _) in services.items()}

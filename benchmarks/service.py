@@ -22,7 +22,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -30,7 +30,10 @@ from machine import HERE, describe_machine, machine_line, publish, save
 from profilers import VENV, prepare
 
 CONNECTIONS = 8
-GUNICORN = ("-m", "gunicorn", "--workers", "4", "--chdir", str(HERE / "programs"), "--log-level", "error")
+GUNICORN = (
+    "-m", "gunicorn", "--workers", "4", "--chdir", str(HERE / "programs"), "--log-level", "error",
+    "shop:app",
+)  # fmt: skip
 WITHIN_S = 60.0
 
 
@@ -54,13 +57,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def service(command: Sequence[str], variables: dict[str, str], log: Path) -> Iterator[str]:
-    """Run the service and give its address."""
+def service(command: Sequence[str], variables: Mapping[str, str], log: Path) -> Iterator[tuple[int, str]]:
+    """Run gunicorn's command with an address to bind; give its process and what it serves there."""
     address = f"127.0.0.1:{free_port()}"
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            [*command, "--bind", address, "shop:app"],
+            [*command, "--bind", address],
             env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -69,7 +72,7 @@ def service(command: Sequence[str], variables: dict[str, str], log: Path) -> Ite
     ):
         try:
             await_answer(f"http://{address}/", log)
-            yield f"http://{address}/"
+            yield process.pid, f"http://{address}/"
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(WITHIN_S)
@@ -133,7 +136,7 @@ def main() -> None:
         os.environ["SHOP_DB"] = str(folder / "shop.db")
         subprocess.run([python, str(HERE / "programs" / "shop.py")], check=True)
         urls = {
-            row: stack.enter_context(service(command, variables, folder / f"log{number}"))
+            row: stack.enter_context(service(command, variables, folder / f"log{number}"))[1]
             for number, (row, (command, variables)) in enumerate(commands(python, folder).items())
         }
         failed = dict.fromkeys(urls, 0)

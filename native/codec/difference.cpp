@@ -8,18 +8,12 @@
 namespace whet {
 namespace {
 
-std::string_view text(const StringTable &strings, std::int32_t index) {
-    const std::int64_t begin = strings.start[index], end = strings.start[index + 1];
-    return {reinterpret_cast<const char *>(strings.blob.data()) + begin,
-            static_cast<std::size_t>(end - begin)};
-}
-
 // What is to be taken off each sample, by value type: -1 or 0 times what it was.
 std::vector<std::uint64_t> signs(const Profile &profile, const std::vector<std::string> &amounts) {
     std::vector<std::uint64_t> result;
     for (const ValueType &type : profile.sample_type) {
         bool is_amount =
-            std::find(amounts.begin(), amounts.end(), text(profile.strings, type.type)) != amounts.end();
+            std::find(amounts.begin(), amounts.end(), profile.strings.view(type.type)) != amounts.end();
         result.push_back(is_amount ? 0 : ~std::uint64_t{0});
     }
     return result;

@@ -8,13 +8,6 @@
 namespace whet {
 namespace {
 
-std::string text(const StringTable &strings, std::int32_t index) {
-    const auto row = static_cast<std::size_t>(index);
-    const std::int64_t begin = strings.start[row], end = strings.start[row + 1];
-    return {reinterpret_cast<const char *>(strings.blob.data()) + begin,
-            static_cast<std::size_t>(end - begin)};
-}
-
 struct Source {
     std::size_t profile, column; // where it comes from
     std::string name, unit;
@@ -40,10 +33,10 @@ Profile join(std::vector<Profile> profiles, const std::map<std::string, std::str
     for (std::size_t number = 0; number < profiles.size(); ++number) {
         const Profile &p = profiles[number];
         for (std::size_t column = 0; column < p.sample_type.size(); ++column) {
-            const auto name = names.find(text(p.strings, p.sample_type[column].type));
+            const auto name = names.find(std::string(p.strings.view(p.sample_type[column].type)));
             if (name != names.end())
                 columns.push_back(
-                    {number, column, name->second, text(p.strings, p.sample_type[column].unit)});
+                    {number, column, name->second, std::string(p.strings.view(p.sample_type[column].unit))});
         }
     }
     Merger all;
@@ -55,8 +48,8 @@ Profile join(std::vector<Profile> profiles, const std::map<std::string, std::str
             const Profile &first = profiles[0];
             p.period_type.reset();
             if (first.period_type)
-                p.period_type = ValueType{p.strings.add(text(first.strings, first.period_type->type)),
-                                          p.strings.add(text(first.strings, first.period_type->unit))};
+                p.period_type = ValueType{p.strings.add(first.strings.view(first.period_type->type)),
+                                          p.strings.add(first.strings.view(first.period_type->unit))};
         }
         all.add(p);
     }

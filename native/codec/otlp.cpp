@@ -33,12 +33,6 @@ std::string valid(std::string_view text) {
     return result;
 }
 
-std::string_view raw(const StringTable &strings, std::size_t index) {
-    const std::int64_t begin = strings.start[index], end = strings.start[index + 1];
-    return {reinterpret_cast<const char *>(strings.blob.data()) + begin,
-            static_cast<std::size_t>(end - begin)};
-}
-
 std::size_t at(std::int32_t row) { return static_cast<std::size_t>(row); }
 std::size_t at(std::int64_t row) { return static_cast<std::size_t>(row); }
 
@@ -88,7 +82,7 @@ void Otlp::mappings(const Profile &p, Rows &rows) {
         message.optional(4, rows.string(p.mappings.filename[i]));
         if (p.mappings.build_id[i]) {
             Writer value;
-            value.bytes(1, valid(raw(p.strings, at(p.mappings.build_id[i]))));
+            value.bytes(1, valid(p.strings.view(p.mappings.build_id[i])));
             message.always(5, attribute(string("process.executable.build_id.gnu"), value, 0));
         }
         rows.mappings.push_back(mappings_.row(std::move(message.out)));
@@ -137,7 +131,7 @@ void Otlp::samples(const Profile &p, Rows &rows) {
             const Labels &labels = samples.labels;
             Writer value;
             if (labels.text[k])
-                value.bytes(1, valid(raw(p.strings, at(labels.text[k]))));
+                value.bytes(1, valid(p.strings.view(labels.text[k])));
             else
                 value.always(3, static_cast<std::uint64_t>(labels.number[k]));
             indices.always(2, attribute(rows.string(labels.key[k]), value, rows.string(labels.unit[k])));
@@ -149,7 +143,7 @@ void Otlp::samples(const Profile &p, Rows &rows) {
 void Otlp::add(const Profile &p, std::string_view id) {
     Rows rows;
     for (std::size_t i = 0; i < p.strings.size(); ++i)
-        rows.strings.push_back(string(valid(raw(p.strings, i))));
+        rows.strings.push_back(string(valid(p.strings.view(static_cast<std::int32_t>(i)))));
     mappings(p, rows);
     locations(p, rows);
     samples(p, rows);

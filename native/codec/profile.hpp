@@ -23,6 +23,12 @@ struct StringTable {
 
     std::size_t size() const { return start.size() - 1; }
 
+    // The bytes of a string, until one is added.
+    std::string_view view(std::int32_t index) const {
+        const std::int64_t begin = start[index], end = start[index + 1];
+        return {reinterpret_cast<const char *>(blob.data()) + begin, static_cast<std::size_t>(end - begin)};
+    }
+
     // Append a string and return its index. The caller keeps strings unique if it wants to.
     std::int32_t add(std::string_view text) {
         blob.append(reinterpret_cast<const std::uint8_t *>(text.data()), text.size());

@@ -26,8 +26,8 @@ _FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 SCRIPT, _CONSENT = "begin.py", "consent"
 _RECORDED = (*PROFILES, GC)
 
-# Runs without leaving a name in the program's __main__, and without a word: see collect/injected.py.
-_BEGIN = """\
+# Runs a body without leaving a name in the program's __main__, and without a word: see collect/injected.py.
+_SCRIPT = """\
 exec({body!r}, {{"__name__": "whet injected"}})
 """
 _BODY = """\
@@ -56,9 +56,6 @@ except Exception as error:
 """
 _FAILURE = "failure"
 # What is left for a main thread that comes too late: it takes itself away.
-_NOTHING = """\
-exec({body!r}, {{"__name__": "whet injected"}})
-"""
 _NOTHING_BODY = """\
 import os
 try:
@@ -127,7 +124,7 @@ class Folder:
             failure=f"{self.path}/{_FAILURE}",
         )
         self._write(_CONSENT, "")
-        self._write(SCRIPT, _BEGIN.format(body=body))
+        self._write(SCRIPT, _SCRIPT.format(body=body))
 
     def _write(self, name: str, text: str) -> None:
         scratch = self._place / f".{name}"
@@ -142,7 +139,7 @@ class Folder:
         except OSError:
             return False
         body = _NOTHING_BODY.format(script=f"{self.path}/{SCRIPT}", folder=self.path)
-        self._write(SCRIPT, _NOTHING.format(body=body))
+        self._write(SCRIPT, _SCRIPT.format(body=body))
         self._is_withdrawn = True
         return True
 

@@ -373,6 +373,11 @@ def test_the_tree_of_processes_is_looked_at_together(tmp_path: Path) -> None:
         (["--dump", "--top", "1"], "--dump and --top exclude each other"),
         (["--top", "1"], "--top needs a terminal"),
         (["--frobnicate", "1"], "whet attach has no option --frobnicate"),
+        (["--heap", "1"], "--heap needs --inject"),
+        (["--inject", "--top", "1"], "--inject and --top exclude each other"),
+        (["--inject", "--dump", "1"], "--inject and --dump exclude each other"),
+        (["--inject", "--rate", "1.5", "1"], "--rate: with --inject it is a whole number"),
+        (["--inject", "4194304"], "there is no process 4194304"),
     ],
 )
 def test_wrong_calls_are_one_line_and_a_hint(arguments: list[str], says: str) -> None:

@@ -164,20 +164,3 @@ def test_an_older_python_is_refused_with_what_to_do_instead(tmp_path: Path) -> N
     assert done.returncode == 2
     assert "--inject needs 3.14 or later\nhint: without --inject it is recorded from outside" in done.stderr
     assert not (tmp_path / "rec").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--heap", "1"], "--heap needs --inject"),
-        (["--inject", "--top", "1"], "--inject and --top exclude each other"),
-        (["--inject", "--dump", "1"], "--inject and --dump exclude each other"),
-        (["--inject", "--rate", "1.5", "1"], "--rate: with --inject it is a whole number"),
-        (["--inject", "4194304"], "there is no process 4194304"),
-    ],
-)
-def test_wrong_calls_are_one_line_and_a_hint(arguments: list[str], says: str) -> None:
-    done = attach(*arguments)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"whet: error: {says}")
-    assert len(done.stderr.splitlines()) <= 2
