@@ -203,8 +203,9 @@ def _lock(directory: str) -> int:
     descriptor = os.open(os.path.join(directory, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever held it until now may have removed the directory.
-        os.stat(os.path.join(directory, _LOCK))
+        # Whoever held it until now may have removed the directory, and somebody else made another one.
+        if not os.path.samestat(os.fstat(descriptor), os.stat(os.path.join(directory, _LOCK))):
+            raise BlockingIOError(errno.EWOULDBLOCK, "locked by another process", directory)
     except OSError:
         os.close(descriptor)
         raise
