@@ -193,6 +193,8 @@ def main() -> int:
     everything = parser.parse_args().all
     started = time.monotonic()
 
+    # This also fetches that Go, before two processes wait for it at once.
+    subprocess.run([sys.executable, "tests/go_toolchain.py"], cwd=ROOT, check=True)
     mine = Python("{}.{}".format(*sys.version_info), sys.executable, mine=True)
     pythons = find_on_this_machine(mine.version)
     if everything:

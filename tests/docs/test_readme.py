@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from go_toolchain import go_on_path, toolchain
 from whet.cli.main import main
 from whet.cli.streams import Streams
 
@@ -64,7 +65,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_in(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{go_on_path()}"
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=folder,
@@ -81,7 +82,7 @@ def run_in(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 def test_tour_prints_what_the_readme_shows(tour: Path) -> None:
     pytest.importorskip("whet._probe", reason="whet was installed without its collectors")
     for step in shown():
-        if step.command.startswith("go ") and not shutil.which("go"):
+        if step.command.startswith("go ") and toolchain() is None:
             print(f"no go command: not run: {step.command}")
             continue
         done = run_in(tour, step.command)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import io
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from go_toolchain import go_command
 from whet.cli.main import main
 from whet.cli.streams import Streams
 
@@ -21,9 +21,7 @@ VERSION = "v0.0.0-20260908200009-22c9c6c9d4da"
 @functools.cache
 def benchstat_command() -> str:
     """Return the path of benchstat, or skip the test with the reason."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("no go command on PATH to build benchstat with")
+    go = go_command()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whet-tests" / VERSION
     binary = cache / "benchstat"
     if not binary.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from go_toolchain import go_on_path
 from interop.native_programs import build_c, build_go, run_go
 
 
@@ -23,3 +24,4 @@ def c_program(tmp_path_factory):
 @pytest.fixture
 def no_binaries_elsewhere(monkeypatch):
     monkeypatch.setenv("PPROF_BINARY_PATH", "/nonexistent")
+    monkeypatch.setenv("PATH", go_on_path())

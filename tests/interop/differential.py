@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import whet
+from go_toolchain import go_command
 from interop.generated import random_profile
-from interop.pprof_oracle import go_command, run_whet
+from interop.pprof_oracle import run_whet
 from interop.real_profiles import go_profiles, recorded_profiles
 from whet.formats import pprof
 from whet.render.profile.raw import render_raw

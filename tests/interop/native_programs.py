@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.pprof_oracle import go_command
+from go_toolchain import go_command
 from whet.formats.elf import read_elf, read_symbols
 
 _GO_SOURCE = Path(__file__).parent / "goprofiles" / "main.go"

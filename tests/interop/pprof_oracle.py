@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import io
 import itertools
 import os
 import re
-import shutil
 import subprocess
 
-import pytest
-
+from go_toolchain import go_command
 from whet.cli.main import main
 from whet.cli.streams import Streams
 
@@ -22,15 +19,6 @@ OPTIONS = [
     "-hide=main|x", "-show=run|pkg", "-sample_index=0", "-unit=ms", "-unit=auto", "-trim=false",
     "-nodefraction=0.1 -edgefraction=0.05", "-focus=app -hide=index", "-cum -lines -nodecount=5",
 ]  # fmt: skip
-
-
-@functools.cache
-def go_command() -> str:
-    """Return the path of `go`, or skip the test."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("no go command on PATH, so no real pprof to compare with")
-    return go
 
 
 def run_pprof(arguments: list[str], cwd: str | None = None) -> tuple[int, str]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from interop.pprof_oracle import go_command
+from go_toolchain import go_command
 
 GO_KINDS = ["cpu", "heap", "allocs", "mutex", "block", "goroutine", "threadcreate"]
 _HERE = Path(__file__).parent

@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
-from interop.pprof_oracle import go_command
+from go_toolchain import go_command
 from process.harness import needs_collector
 from process.live_servers import Answer, ask, live_program
 from whet.cli.main import main
@@ -21,62 +26,41 @@ from whet.formats.pprof import decode
 pytestmark = needs_collector
 
 SOURCE = Path(__file__).parent / "goserver" / "main.go"
-# What is compared of an answer: paths, methods and parameters as tools and people send them.
-REQUESTS = [
-    "/debug/pprof/",
-    "/debug/pprof",
-    "/debug/pprof/profile?seconds=1",
-    "/debug/pprof/heap",
-    "/debug/pprof/heap?gc=1",
-    "/debug/pprof/heap?debug=0",
-    "/debug/pprof/heap?debug=1",
-    "/debug/pprof/heap?debug=x",
-    "/debug/pprof/heap?gc=1&debug=1",
-    "/debug/pprof/heap?seconds=1",
-    "/debug/pprof/heap?seconds=1&gc=1",
-    "/debug/pprof/heap?seconds=1&debug=0",
-    "/debug/pprof/heap?seconds=1&debug=1",
-    "/debug/pprof/heap?seconds=0",
-    "/debug/pprof/heap?seconds=-1",
-    "/debug/pprof/heap?seconds=x",
-    "/debug/pprof/heap?seconds=1.5",
-    "/debug/pprof/heap?seconds=99999999999999999999",
-    "/debug/pprof/heap?seconds=",
-    "/debug/pprof/heap?seconds=%31",
-    "/debug/pprof/allocs",
-    "/debug/pprof/allocs?debug=1",
-    "/debug/pprof/allocs?seconds=1",
-    "/debug/pprof/block",
-    "/debug/pprof/block?debug=1",
-    "/debug/pprof/block?seconds=1",
-    "/debug/pprof/mutex",
-    "/debug/pprof/mutex?debug=1",
-    "/debug/pprof/mutex?seconds=1",
-    "/debug/pprof/goroutine",
-    "/debug/pprof/goroutine?debug=1",
-    "/debug/pprof/goroutine?debug=2",
-    "/debug/pprof/goroutine?seconds=1",
-    "/debug/pprof/goroutine?seconds=1&debug=2",
-    "/debug/pprof/threadcreate",
-    "/debug/pprof/threadcreate?debug=1",
-    "/debug/pprof/threadcreate?seconds=1",
-    "/debug/pprof/cmdline",
-    "/debug/pprof/symbol",
-    "/debug/pprof/symbol?0x1234",
-    "/debug/pprof/nope",
-    "/debug/pprof/nope?debug=1",
-    "/debug/pprof/nope?seconds=1",
-    "/debug/pprof/heap/",
-    "/debug/nope",
-    "/nope",
-    "/",
-    "POST /debug/pprof/",
-    "POST /debug/pprof/symbol",
-    "PUT /debug/pprof/profile?seconds=1",
-    "DELETE /debug/pprof/heap",
-    "HEAD /debug/pprof/heap",
-    "HEAD /debug/pprof/cmdline",
-]
+# Profiles, and paths that are none.
+NAMES = [
+    "allocs", "block", "cmdline", "goroutine", "goroutineleak", "heap", "mutex", "symbol", "threadcreate",
+    "nope", "HEAP",
+]  # fmt: skip
+QUERIES = [
+    "", "debug=0", "debug=1", "debug=2", "debug=3", "debug=x", "debug=0x1", "debug=%31", "gc=1",
+    "gc=1&debug=1", "seconds=", "seconds=0", "seconds=-1", "seconds=x", "seconds=1.5", "seconds=+1",
+    "seconds=%2D1", "seconds=99999999999999999999", "seconds=1&debug=1", "seconds=1&debug=2",
+    "seconds=x&seconds=1", "SECONDS=x", "seconds=%zz", "seconds=%z;x=1", "seconds=1;debug=1",
+    "debug=1;gc=1", "debug=1&%zz", "%zz", "&&", "=", "0x12",
+]  # fmt: skip
+# They take their second.
+WINDOWS = ["seconds=1", "seconds=1&debug=0", "seconds=%31&gc=1"]
+WITH_WINDOWS = {"allocs", "block", "goroutine", "goroutineleak", "heap", "mutex", "threadcreate"}
+METHODS = ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
+PATHS = [
+    "/debug/pprof/{}/", "/debug/pprof/{}/x", "/debug/pprof/{}//?debug=1", "/debug/pprof//{}",
+    "//debug/pprof/{}?x=%zz", "/debug/./pprof/{}", "/debug/pprof/x/../{}?debug=1", "/debug/pprof%2f{}",
+    "/debug/pprof/%2F{}", "/debug/pprof/{}%20", "/debug/pprof/{}%zz", "/debug/{}", "/{}", "debug/pprof/{}",
+]  # fmt: skip
+OTHERS = [
+    "/debug/pprof/", "/debug/pprof/?debug=1", "/debug/pprof/?x;y", "/debug/pprof",
+    "/debug/pprof?seconds=1&x=%zz", "/debug//pprof", "/debug/pprof//", "/debug/pprof/.", "/debug/pprof/..",
+    "/debug/pprof/../pprof/?a=%22b", "/debug/", "/", "//", "/../x", "/%", "/debug/pprof/%3Cscript%3E",
+    "/debug/pprof/%0D%0AX:%20y", "/debug/x//%0D%0AX:%20y?<b>", "/x//\\y", "POST /debug/pprof/",
+    "POST /debug/pprof", "POST /debug/pprof//heap", "HEAD /debug/pprof/", "FOO /nope", "PUT /",
+    "/debug/pprof/symbol?0x1234", "/debug/pprof/symbol?0x1+0x2", "/debug/pprof/symbol?x",
+    "POST /debug/pprof/symbol?0x1", "/debug/pprof/profile?seconds=1",
+    "/debug/pprof/profile?seconds=%31&debug=1", "HEAD /debug/pprof/profile?seconds=1",
+    "POST /debug/pprof/profile", "/debug/pprof/profile/", "/debug/pprof/profile//x",
+    "DELETE /debug/pprof/trace", "/debug/pprof/trace/",
+]  # fmt: skip
+# Ours closes each connection, and knows each length.
+OF_THE_CONNECTION = ("connection", "content-length", "date", "transfer-encoding")
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +69,10 @@ def go_server(tmp_path_factory):
     binary = directory / "server"
     shutil.copy(SOURCE, directory)
     # Without a version, Go builds a server that behaves like those of years ago.
-    (directory / "go.mod").write_text("module server\n\ngo 1.24\n")
-    subprocess.run([go_command(), "build", "-o", str(binary), "."], cwd=directory, check=True, timeout=240)
+    (directory / "go.mod").write_text("module server\n\ngo 1.27\n")
+    subprocess.run(
+        [go_command(exact=True), "build", "-o", str(binary), "."], cwd=directory, check=True, timeout=240
+    )
     process = subprocess.Popen([str(binary)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     yield process.stdout.readline().strip()
@@ -100,33 +86,124 @@ def server():
         yield address
 
 
-def seen(answer: Answer) -> dict[str, object]:
+def seen(path: str, answer: Answer) -> dict[str, object]:
     """What must be the same."""
-    kind = answer.headers.get("content-type")
-    found: dict[str, object] = {
-        "status": answer.status,
-        "type": kind,
-        "disposition": answer.headers.get("content-disposition"),
-        "nosniff": answer.headers.get("x-content-type-options"),
-        "for pprof": answer.headers.get("x-go-pprof"),
-        "allow": answer.headers.get("allow"),
-    }
-    if answer.status >= 400:
+    found: dict[str, object] = {k: v for k, v in answer.headers.items() if k not in OF_THE_CONNECTION}
+    found["status"] = answer.status
+    kind = found.get("content-type")
+    if answer.status >= 300:
         found["text"] = answer.text
     elif kind == "application/octet-stream" and answer.body:
         profile = decode(answer.body)
         text = profile.strings.text
         found["value types"] = [(text(kind), text(unit)) for kind, unit in profile.sample_type]
         found["period type"] = profile.period_type and tuple(map(text, profile.period_type))
-        found["is of a time"] = profile.duration_nanos > 0 if "-delta" in str(found["disposition"]) else None
+        is_delta = "-delta" in str(found["content-disposition"])
+        found["is of a time"] = profile.duration_nanos > 0 if is_delta else None
+        found["has a time"] = profile.time_nanos > 0
+    if location := answer.headers.get("location"):
+        # Ours is relative where a proxy may have cut the beginning of the path off.
+        found["location"] = urljoin(path, location)
+        found["text"] = answer.text.replace(f'"{escape(location)}"', '"HERE"')
     return found
 
 
-@pytest.mark.parametrize("line", REQUESTS)
-def test_answers_are_those_of_net_http_pprof(line, server, go_server):
-    method, _, path = line.rpartition(" ")
-    ours, theirs = (seen(ask(address, path, method=method or "GET")) for address in (server, go_server))
-    assert ours == theirs
+def differences(lines: list[str], server: str, go_server: str) -> dict[str, object]:
+    """Return what differs in the answers to requests: `METHOD PATH`, or a path that is got."""
+    found: dict[str, object] = {}
+    with ThreadPoolExecutor(2) as both:
+        for line in lines:
+            method, _, path = line.rpartition(" ")
+
+            def ask_one(address: str, method: str = method or "GET", path: str = path) -> dict[str, object]:
+                return seen(path, ask(address, path, method=method))
+
+            ours, theirs = both.map(ask_one, (server, go_server))
+            keys = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
+            if keys:
+                found[line] = {key: {"ours": ours.get(key), "Go's": theirs.get(key)} for key in keys}
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_are_those_of_net_http_pprof(name, server, go_server):
+    queries = [*QUERIES, *(WINDOWS if name in WITH_WINDOWS else [])]
+    lines = [f"/debug/pprof/{name}?{query}".rstrip("?") for query in queries]
+    lines += [f"{method} /debug/pprof/{name}" for method in METHODS]
+    assert differences(lines, server, go_server) == {}
+
+
+def test_answers_to_odd_paths_are_those_of_net_http_pprof(server, go_server):
+    lines = [path.format(name) for path in PATHS for name in ("heap", "nope")]
+    assert differences([*lines, *OTHERS], server, go_server) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("query", ["", "?seconds=-1", "?seconds=x"])
+def test_cpu_profiles_take_half_a_minute_by_default(query, server, go_server):
+    line = f"/debug/pprof/profile{query}"
+    assert differences([line], server, go_server) == {}
+    assert 29e9 < decode(ask(server, line).body).duration_nanos < 40e9
+
+
+@pytest.mark.parametrize("name", ["heap", "allocs", "block", "mutex"])
+def test_text_begins_with_lines_of_the_same_form(name, server, go_server):
+    def form(address: str) -> list[str]:
+        lines = ask(address, f"/debug/pprof/{name}?debug=1").text.splitlines()
+        first_sample = next(i for i, line in enumerate(lines) if " @ 0x" in line)
+        shown = "\n".join(lines[: first_sample + 1])
+        return re.sub(r"\d+", "N", re.sub(r"( 0x[0-9a-f]+)+", " ADDRESSES", shown)).splitlines()
+
+    assert form(server) == form(go_server)
+
+
+def test_index_lists_the_same_profiles(server, go_server):
+    def links(address: str) -> dict[str, str]:
+        page = ask(address, "/debug/pprof/").text
+        return dict(re.findall(r"<tr><td>\d+</td><td><a href='([^']+)'>(\w+)</a></td>", page))
+
+    ours, theirs = links(server), links(go_server)
+    assert list(ours.values()) == list(theirs.values())
+    assert {name for href, name in ours.items() if href not in theirs} == {"profile"}
+
+
+def test_differences_are_those_that_the_documentation_names(server, go_server):
+    def both(path: str) -> tuple[Answer, Answer]:
+        return ask(server, path), ask(go_server, path)
+
+    ours, theirs = both("/debug/pprof/trace?seconds=0.1")
+    assert (ours.status, theirs.status) == (501, 200)
+    ours, theirs = both("/debug/pprof/mutex?debug=-1")  # bytes of a profile, called text
+    assert ours.text.startswith("--- mutex:")
+    assert theirs.body[:2] == b"\x1f\x8b"
+    ours, theirs = both("/debug/pprof/goroutine?debug=1")
+    assert ours.text.startswith("threads profile: total ")
+    assert theirs.text.startswith("goroutine profile: total ")
+    ours, theirs = both("/debug/pprof/goroutineleak?debug=2")  # Go adds those that have not leaked
+    assert ours.text == "threads profile: total 0 threads, 0 tasks"
+    assert theirs.text.startswith("goroutine ")
+    for path, first in (("allocs?seconds=1", "alloc_space"), ("heap", "inuse_space")):
+        ours, theirs = both(f"/debug/pprof/{path}")
+        shown = [(p := decode(answer.body)).strings.text(p.default_sample_type) for answer in (ours, theirs)]
+        assert shown == [first, ""]
+
+
+@pytest.mark.parametrize(("which", "refused"), [("server", 409), ("go_server", 500)])
+def test_a_second_profile_is_refused_until_nobody_waits_for_the_first(which, refused, request):
+    address = request.getfixturevalue(which)
+    host, _, port = address.rpartition(":")
+
+    def status() -> int:
+        return ask(address, "/debug/pprof/profile?seconds=1").status
+
+    with socket.create_connection((host, int(port))) as first:
+        first.sendall(b"GET /debug/pprof/profile?seconds=250 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        while (now := status()) == 200:
+            pass
+        assert now == refused
+    while (now := status()) == refused:
+        pass
+    assert now == 200
 
 
 def go_pprof(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.pprof_oracle import go_command
+from go_toolchain import go_command
 from process.harness import needs_collector
 from process.live_servers import LIMIT_S, ask, live_program, running
 

@@ -8,7 +8,7 @@ import random
 import subprocess
 from pathlib import Path
 
-from interop.pprof_oracle import go_command
+from go_toolchain import go_command
 from whet.analyze.regexp.pattern import compile_pattern
 from whet.errors import UsageError
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from go_toolchain import go_command, go_on_path
 from json_schema import check
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/bench-json.schema.json").read_text())
@@ -98,9 +98,9 @@ def test_wrong_call_is_one_line_and_status_two(bench, arguments):
     assert done.stderr.startswith("whet: error: ")
 
 
-def test_go_packages_are_run_by_go(bench, tmp_path):
-    if shutil.which("go") is None:
-        pytest.skip("no Go to run its benchmarks")
+def test_go_packages_are_run_by_go(bench, tmp_path, monkeypatch):
+    go_command()
+    monkeypatch.setenv("PATH", go_on_path())
     (tmp_path / "go.mod").write_text("module m\n\ngo 1.20\n")
     (tmp_path / "m_test.go").write_text(
         'package m\nimport "testing"\nfunc BenchmarkX(b *testing.B) { for i := 0; i < b.N; i++ {} }\n'

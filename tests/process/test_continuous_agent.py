@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from go_toolchain import go_command
 from process.harness import needs_collector
 from whet.formats import pprof
 from whet.live.continuous.batch import Batch
@@ -28,13 +29,12 @@ pytestmark = needs_collector
 @pytest.fixture(scope="module")
 def backend_program(tmp_path_factory):
     """Return the built backend, or skip with the reason."""
-    if shutil.which("go") is None:
-        pytest.skip("no go command on PATH, so no Pyroscope code to push to")
+    go = go_command()
     folder = tmp_path_factory.mktemp("pyroscope")
     for path in BACKEND.iterdir():
         shutil.copy(path, folder)
     built = subprocess.run(
-        ["go", "build", "-o", "backend", "."], cwd=folder, capture_output=True, text=True, check=False
+        [go, "build", "-o", "backend", "."], cwd=folder, capture_output=True, text=True, check=False
     )
     if built.returncode:
         pytest.skip(f"Pyroscope's modules cannot be built here: {built.stderr.strip().splitlines()[-1]}")

@@ -81,8 +81,12 @@ def test_the_mount_and_the_root_path_are_where_they_are_said_to_be():
     with uvicorn(options=json.dumps({"mount": "/internal"})) as (_, address):
         assert ask(address, "/internal/pprof/cmdline").status == 200
         assert ask(address, "/debug/pprof/cmdline").status == 404
+        answer = ask(address, "/internal/pprof//heap?debug=1")
+        assert (answer.status, answer.headers["location"]) == (307, "/internal/pprof/heap?debug=1")
+        assert ask(address, "/internal/pprof/../../secret").status == 404
     with uvicorn(below="/shop") as (_, address):
         assert ask(address, "/shop/debug/pprof/cmdline").status == 200
+        assert ask(address, "/shop/debug/pprof//heap").headers["location"] == "/shop/debug/pprof/heap"
         assert ask(address, "/shop/").text == "hello"
 
 

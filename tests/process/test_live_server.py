@@ -189,6 +189,9 @@ def test_many_requests_at_once_are_all_answered(server):
     [
         b"\r\n\r\n",
         b"GET\r\n\r\n",
+        b"GET /debug/pprof//\nX:y HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /debug/pprof/%2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET debug/pprof/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /debug/pprof/ HTTP/9.9\r\nHost: localhost\r\n\r\n",
         b"GET /debug/pprof/ HTTP/1.1\r\n\r\n",
         b"GET /debug/pprof/ HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n",
@@ -211,8 +214,18 @@ def test_an_endless_head_is_refused(server):
 
 
 def test_paths_and_headers_reach_no_file(server):
-    for path in ("/debug/pprof/../../etc/passwd", "/debug/pprof/%2e%2e%2fetc%2fpasswd", "/etc/passwd", "/"):
+    for path in ("/debug/pprof/%2e%2e%2fetc%2fpasswd", "/debug/pprof/etc/passwd", "/etc/passwd", "/"):
         assert ask(server, path).status == 404
+    answer = ask(server, "/debug/pprof/../../etc/passwd")
+    assert (answer.status, answer.headers["location"]) == (307, "/etc/passwd")
+
+
+def test_a_redirection_is_one_line_of_printable_characters(server):
+    answer = ask(server, "/debug/pprof//%0D%0AX:%20y%C3%A9%22?%0D<b>")
+    assert answer.headers["location"] == "/debug/pprof/%0D%0AX:%20y%C3%A9%22?%0D<b>"
+    assert answer.text == (
+        '<a href="/debug/pprof/%0D%0AX:%20y%C3%A9%22?%0D&lt;b&gt;">Temporary Redirect</a>.\n\n'
+    )
 
 
 def test_other_methods_are_refused(server):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import http.server
 import io
-import shutil
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
+from go_toolchain import go_command
 from unit_profiles import labelled_profile
 from whet.cli.main import main
 from whet.cli.streams import Streams
@@ -46,13 +46,10 @@ def whet(*arguments):
 
 @pytest.fixture(scope="module")
 def go_server(tmp_path_factory):
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("no go command on PATH, so no real server to fetch from")
     directory = tmp_path_factory.mktemp("server")
     (directory / "main.go").write_text(PROGRAM)
     binary = str(directory / "server")
-    subprocess.run([go, "build", "-o", binary, str(directory / "main.go")], check=True, timeout=240)
+    subprocess.run([go_command(), "build", "-o", binary, str(directory / "main.go")], check=True, timeout=240)
     process = subprocess.Popen([binary], stdout=subprocess.PIPE, text=True)
     yield process.stdout.readline().strip()
     process.kill()

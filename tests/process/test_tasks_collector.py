@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from go_toolchain import go_command
 from process.harness import PROGRAMS, needs_collector
 from whet.formats.pprof import decode
 from whet.model.profile import Profile
@@ -377,7 +377,6 @@ asyncio.run(main())
         )
 
 
-@pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
 def test_go_tool_pprof_shows_the_cost_under_the_task(tmp_path: Path) -> None:
     run_code(
         """
@@ -398,7 +397,7 @@ write(sys.argv[1], cpu)
         tmp_path,
     )
     command = [
-        "go",
+        go_command(),
         "tool",
         "pprof",
         "-tagroot=task",

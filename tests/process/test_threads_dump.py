@@ -2,7 +2,6 @@
 
 import importlib.util
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from go_toolchain import go_command
 from process.harness import PROGRAMS, meta, needs_collector
 from whet.formats.pprof import decode
 from whet.model.profile import Profile
@@ -164,11 +164,18 @@ def test_a_recording_keeps_the_dump_with_most_in_it(tmp_path: Path) -> None:
     assert (facts["threads"], facts["tasks"]) == (6, 0)
 
 
-@pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
 def test_go_tool_pprof_reads_the_profile(tmp_path: Path) -> None:
     path = tmp_path / "threads.pb.gz"
     path.write_bytes(waiting("profile").stdout)
-    command = ["go", "tool", "pprof", "-sample_index=tasks", "-tagfocus=state=event", "-top", str(path)]
+    command = [
+        go_command(),
+        "tool",
+        "pprof",
+        "-sample_index=tasks",
+        "-tagfocus=state=event",
+        "-top",
+        str(path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert re.search(r"\s8\s.*\s8\s.*asyncio\.locks\.Event\.wait", done.stdout)
     ours = subprocess.run(

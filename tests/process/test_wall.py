@@ -1,12 +1,12 @@
 """Wall-clock profiles: every thread's life adds up, and each part of it is in its place."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from go_toolchain import go_command
 from process.harness import PROGRAMS, PYTHON, meta, needs_collector, run, whet_run
 from whet.analyze.profile.labels import sample_labels
 from whet.formats.pprof import decode
@@ -91,9 +91,7 @@ def test_library_makes_one_with_the_report(tmp_path: Path) -> None:
 
 
 def test_go_opens_it(recorded: Recorded) -> None:
-    if not shutil.which("go"):
-        pytest.skip("no go on this machine")
     path = recorded[0] / "wall.pb.gz"
-    command = ["go", "tool", "pprof", "-top", "-tagfocus=state=waiting", str(path)]
+    command = [go_command(), "tool", "pprof", "-top", "-tagfocus=state=waiting", str(path)]
     out = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     assert "Type: wall" in out

@@ -71,19 +71,21 @@ def asgi(
         if scope["type"] == "http" and prefix in scope["path"]:
             path = mounted_path(scope["path"], scope.get("root_path", ""), prefix)
             if endpoints.knows(path):
-                await _serve(endpoints, _request(scope, path), receive, send)
+                base = scope.get("root_path", "") + prefix
+                await _serve(endpoints, _request(scope, path, base), receive, send)
                 return
         await inner(scope, receive, send)
 
     return whet_live
 
 
-def _request(scope: "Scope", path: str) -> Request:
+def _request(scope: "Scope", path: str, base: str) -> Request:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
     return Request(
         scope["method"],
         path,
+        base=base,
         query=scope.get("query_string", b"").decode("latin-1"),
         headers=headers,
         # Behind a unix socket there is a proxy, and everybody behind that.

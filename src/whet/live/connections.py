@@ -8,6 +8,7 @@ from select import poll as poll_object
 from time import monotonic
 
 from whet.live.messages import Response, status_line
+from whet.live.paths import has_bad_escape
 
 __all__ = ["encoded", "is_gone", "parse_head", "send"]
 
@@ -34,7 +35,9 @@ def parse_head(data: bytes) -> tuple[str, str, str, dict[str, str]] | None:
     """
     first, *rest = data.decode("latin-1").split("\r\n")
     words = first.split(" ")
-    if len(words) != 3 or not words[0].isalpha() or not words[1] or words[2] not in ("HTTP/1.1", "HTTP/1.0"):
+    if len(words) != 3 or not words[0].isalpha() or words[2] not in ("HTTP/1.1", "HTTP/1.0"):
+        return None
+    if not _is_target(words[1]):
         return None
     headers: dict[str, str] = {}
     for line in rest:
@@ -47,6 +50,13 @@ def parse_head(data: bytes) -> tuple[str, str, str, dict[str, str]] | None:
     if words[2] == "HTTP/1.1" and "host" not in headers:
         return None
     return words[0], words[1], words[2][5:], headers
+
+
+def _is_target(text: str) -> bool:
+    """Whether this is a path, perhaps with a query, that can be decoded and repeated in a header."""
+    if not text.startswith("/") or any(c < "!" or c == "\x7f" for c in text):
+        return False
+    return not has_bad_escape(text.partition("?")[0])
 
 
 def encoded(response: Response, *, has_body: bool = True) -> bytes:

@@ -35,7 +35,8 @@ def dump(name: str, debug: int) -> bytes:
     stacks, notes = _stacks(name)
     if debug == 0:
         return encode_counts(name, _counted(stacks), comments=[f"whet: {note}" for note in notes])
-    text = full_text(stacks) if debug >= 2 else counted_text(stacks)
+    # Where there are none, their number says more than an empty page.
+    text = full_text(stacks) if debug >= 2 and stacks else counted_text(stacks)
     return "\n".join([text, *notes]).encode("utf-8", "backslashreplace")
 
 

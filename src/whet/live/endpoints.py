@@ -14,6 +14,7 @@ from whet.errors import CollectError, UsageError, WhetError
 from whet.live import dumps, watch
 from whet.live.guard import Guard
 from whet.live.messages import Request, Response, failure, moved, profile_file, text, unserved
+from whet.live.paths import cleaned, in_url
 
 __all__ = ["Endpoints"]
 
@@ -94,14 +95,16 @@ class Endpoints:
             return failure(500, f"whet.live: {type(error).__name__}: {error}")
 
     def _answer(self, request: Request) -> Response:
-        path = request.path
+        path = cleaned(request.path)
+        if path != request.path:
+            return _elsewhere(request, path)
         if not self.knows(path):
             return unserved(404, "404 page not found")
         if request.method not in ("GET", "HEAD"):
             return unserved(405, "Method Not Allowed", ("Allow", "GET, HEAD"))
         if path == "/debug/pprof":
             # Relative: where the application is mounted is not known here.
-            return moved("pprof/")
+            return moved(in_url("pprof/", request.query))
         if path in _PAGES:
             return _PAGES[path](self, request)
         name = path.removeprefix("/debug/pprof/")
@@ -280,6 +283,17 @@ class _Claim:
 
     def __exit__(self, *exception: object) -> None:
         self._until.pop(self._kind, None)
+
+
+def _elsewhere(request: Request, path: str) -> Response:
+    """Return the redirection to a path that the request's one stands for."""
+    if path == "/debug/pprof":
+        path += "/"
+    if path.startswith("/debug/"):
+        path = request.base + path.removeprefix("/debug/")
+    elif request.base != "/debug/":
+        return unserved(404, "404 page not found")  # a place of the application's
+    return moved(in_url(path, request.query), request.method)
 
 
 def _given_up() -> Response:

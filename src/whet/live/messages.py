@@ -4,9 +4,11 @@ Texts of errors, and the headers that make `go tool pprof` show them, are those 
 net/http/pprof. No sockets here and no decisions.
 """
 
+from whet.live.paths import has_bad_escape
+
 __all__ = [
-    "Request", "Response", "failure", "moved", "overloaded", "profile_file", "status_line", "text",
-    "unserved",
+    "Request", "Response", "failure", "malformed", "moved", "overloaded", "profile_file", "status_line",
+    "text", "unserved",
 ]  # fmt: skip
 
 TYPE_CHECKING = False
@@ -29,6 +31,7 @@ class Request:
     Attributes:
         method: `GET`.
         path: as on our own server, beginning with `/debug/` as a rule.
+        base: what stands for that `/debug/` in URLs of this server.
         query: undecoded, without `?`.
         headers: by name in lower case.
         peer: the client's IP address; empty for a unix socket, None if it is not known.
@@ -37,13 +40,25 @@ class Request:
         is_alone: nothing else is served while this request is.
     """
 
-    __slots__ = ("_values", "headers", "is_alone", "method", "path", "peer", "query", "version", "wait")
+    __slots__ = (
+        "_values",
+        "base",
+        "headers",
+        "is_alone",
+        "method",
+        "path",
+        "peer",
+        "query",
+        "version",
+        "wait",
+    )
 
     def __init__(
         self,
         method: str,
         path: str,
         *,
+        base: str = "/debug/",
         query: str = "",
         headers: "Mapping[str, str]",
         peer: str | None,
@@ -53,6 +68,7 @@ class Request:
     ) -> None:
         self.method = method
         self.path = path
+        self.base = base
         self.query = query
         self.headers = headers
         self.peer = peer
@@ -120,10 +136,19 @@ def status_line(status: int) -> str:
     return f"{status} {_REASONS[status]}"
 
 
-def moved(location: str) -> Response:
-    """Return a redirection, as Go's ServeMux makes it."""
+def malformed() -> Response:
+    """Return what Go's server says of bytes that are no request."""
+    return Response(400, [("Content-Type", _TEXT)], b"400 Bad Request")
+
+
+def moved(location: str, method: str = "GET") -> Response:
+    """Return a redirection, as Go's ServeMux makes it; `location` is printable ASCII."""
+    from html import escape
+
+    if method not in ("GET", "HEAD"):
+        return Response(307, [("Location", location)], b"")
     headers = [("Content-Type", "text/html; charset=utf-8"), ("Location", location)]
-    return Response(307, headers, b'<a href="' + location.encode() + b'">Temporary Redirect</a>.\n\n')
+    return Response(307, headers, f'<a href="{escape(location)}">Temporary Redirect</a>.\n\n'.encode())
 
 
 def unserved(status: int, message: str, *headers: tuple[str, str]) -> Response:
@@ -132,10 +157,15 @@ def unserved(status: int, message: str, *headers: tuple[str, str]) -> Response:
 
 
 def _parsed(query: str) -> dict[str, str]:
+    """Return the first value of each parameter; those that are not well formed are none, as in Go."""
     if "%" not in query and "+" not in query:
         pairs = (part.partition("=") for part in reversed(query.split("&")))
         return {name: value for name, _, value in pairs if ";" not in name + value}
     from urllib.parse import unquote_plus
 
-    parts = (part.partition("=") for part in reversed(query.split("&")) if ";" not in part)
+    parts = (
+        part.partition("=")
+        for part in reversed(query.split("&"))
+        if ";" not in part and not has_bad_escape(part)
+    )
     return {unquote_plus(name): unquote_plus(value) for name, _, value in parts}

@@ -15,7 +15,8 @@ from whet.live import workers
 from whet.live.addresses import Address
 from whet.live.connections import is_gone, parse_head, send
 from whet.live.listener import Listener
-from whet.live.messages import Request, failure, overloaded
+from whet.live.messages import Request, malformed, overloaded
+from whet.live.paths import unquoted
 from whet.live.setting_up import set_up
 from whet.live.waiting import Wait
 
@@ -156,12 +157,12 @@ class LiveServer:
         try:
             parsed = parse_head(head)
             if parsed is None:
-                send(connection, failure(400, "400 Bad Request"), has_body=True)
+                send(connection, malformed(), has_body=True)
                 return
             method, target, version, headers = parsed
             path, _, query = target.partition("?")
             request = Request(
-                method, _unquoted(path), query=query, headers=headers, peer=peer, version=version, wait=wait
+                method, unquoted(path), query=query, headers=headers, peer=peer, version=version, wait=wait
             )
             send(connection, self._endpoints.answer(request), has_body=method != "HEAD")
         finally:
@@ -174,14 +175,6 @@ class LiveServer:
                 os.unlink(self.address.removeprefix("unix:"))
             except OSError:
                 return  # somebody else removed it
-
-
-def _unquoted(path: str) -> str:
-    if "%" not in path:
-        return path
-    from urllib.parse import unquote
-
-    return unquote(path)
 
 
 _servers: "weakref.WeakSet[LiveServer]" = weakref.WeakSet()

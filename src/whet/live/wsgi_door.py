@@ -61,13 +61,13 @@ def wsgi(
         if prefix in path:
             path = mounted_path(path, "", prefix)
             if endpoints.knows(path):
-                return _serve(endpoints, _request(environ, path), start_response)
+                return _serve(endpoints, _request(environ, path, prefix), start_response)
         return inner(environ, start_response)
 
     return whet_live
 
 
-def _request(environ: "Environ", path: str) -> Request:
+def _request(environ: "Environ", path: str, prefix: str) -> Request:
     headers = {
         name[5:].replace("_", "-").lower(): value
         for name, value in environ.items()
@@ -76,6 +76,7 @@ def _request(environ: "Environ", path: str) -> Request:
     return Request(
         environ.get("REQUEST_METHOD", "GET"),
         path,
+        base=environ.get("SCRIPT_NAME", "") + prefix,
         query=environ.get("QUERY_STRING", ""),
         headers=headers,
         # Behind a unix socket there is a proxy, and everybody behind that.

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from go_toolchain import go_command
 from process.blocking.profiles import samples_of
 from process.harness import needs_collector
 
@@ -156,12 +157,11 @@ def test_cpu_samples_may_land_in_redirected_calls() -> None:
     assert result["cpu"]["rejected"] <= result["cpu"]["samples"] / 100
 
 
-@pytest.mark.skipif(shutil.which("go") is None, reason="no go")
 def test_go_tool_pprof_opens_both_profiles(tmp_path: Path) -> None:
     run_program("waits_program.py", tmp_path, 1, 1, "wait_rlock", "wait_gil", "wait_sleep")
     shown = {"block.pb.gz": "<timed>.wait_sleep", "mutex.pb.gz": "wait_rlock.<locals>.hold"}
     for file, function in shown.items():
-        command = ["go", "tool", "pprof", "-top", "-cum", str(tmp_path / file)]
+        command = [go_command(), "tool", "pprof", "-top", "-cum", str(tmp_path / file)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "Type: delay" in done.stdout
         assert function in done.stdout

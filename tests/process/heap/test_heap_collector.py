@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from go_toolchain import go_command
 from process.harness import needs_collector
 
 HERE = Path(__file__).parent
@@ -181,10 +182,9 @@ def test_memory_of_libraries_that_are_loaded_later_is_seen() -> None:
     assert result["by_function"][f"{function}.database"][3] > 1_500_000
 
 
-@pytest.mark.skipif(shutil.which("go") is None, reason="no go: pprof cannot be asked")
 def test_pprof_opens_both_files_and_their_difference(tmp_path: Path) -> None:
     scenario("files", HEAP_FILES=str(tmp_path))
-    command = ["go", "tool", "pprof", "-top", "-unit=b", "-tagfocus=bytes=100kb:"]
+    command = [go_command(), "tool", "pprof", "-top", "-unit=b", "-tagfocus=bytes=100kb:"]
 
     def pprof(*arguments: str) -> str:
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=tmp_path)

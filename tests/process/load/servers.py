@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from go_toolchain import go_command
 from whet.cli.main import main
 from whet.cli.streams import Streams
 
@@ -81,11 +81,9 @@ func main() {
 @pytest.fixture(scope="session")
 def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A server made of Go's net/http."""
-    if not shutil.which("go"):
-        pytest.skip("no go command: nothing to compile the server with")
     folder = tmp_path_factory.mktemp("server")
     (folder / "main.go").write_text(GO_SERVER)
-    command = ["go", "build", "-o", "server", "main.go"]
+    command = [go_command(), "build", "-o", "server", "main.go"]
     subprocess.run(command, cwd=folder, check=True, env={**os.environ, "GOFLAGS": "-mod=mod"})
     return folder / "server"
 
