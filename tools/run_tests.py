@@ -34,12 +34,21 @@ VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 CHROOT = [str(ROOT / "tools/newer_python.sh"), "run"]
 # Tests that a new interpreter can break: real programs, and both kinds of kernels.
 OTHER_PYTHON_TESTS = ("tests/process", "tests/parity")
-# Of these, what reads files and computes: one Python is enough for each commit.
+# Of these, what reads files, computes or drives other programs: one Python is enough for each commit.
 NOT_OF_THE_INTERPRETER = (
+    "tests/parity/test_difference.py",
+    "tests/parity/test_digest.py",
+    "tests/process/test_bench_command.py",
+    "tests/process/test_bench_history.py",
+    "tests/process/test_bench_stat.py",
+    "tests/process/test_bench_versus.py",
     "tests/process/test_compare_errors.py",
     "tests/process/test_hostile_input.py",
+    "tests/process/test_lock.py",
     "tests/process/test_pprof_memory.py",
     "tests/process/test_prof_servers.py",
+    "tests/process/test_pytest_plugin.py",
+    "tests/process/test_web_ui.py",
 )
 SIDE_BY_SIDE = ("--numprocesses=2", "--dist=worksteal")
 # More failures than these on one Python are not for lack of a processor.

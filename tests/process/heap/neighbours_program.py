@@ -200,6 +200,7 @@ def scenario_start_stop():
             del blocks
             json.loads('{"a": [1, 2, 3], "b": "text"}')
 
+    sys.setswitchinterval(1e-4)
     threads = [threading.Thread(target=busy) for _ in range(3)]
     for thread in threads:
         thread.start()
