@@ -106,10 +106,22 @@ def folded_seeds() -> dict[str, bytes]:
     }
 
 
+def load_seeds() -> dict[str, bytes]:
+    """Return answers of HTTP/1.1 behind the byte that the target takes for itself, by name."""
+    ok = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    return {
+        "same": b"\x05" + (ok + b"hello") * 4,
+        "two": b"\x4f" + (ok + b"hello" + b"HTTP/1.1 204 No\r\n\r\n") * 3,
+        "many": b"\x13" + b"".join(b"HTTP/1.1 20%d\r\n\r\n" % n + b"x" * n for n in range(12)) * 2,
+        "empty": b"\x00\r\n\r\n\r\n\r\nx",
+    }
+
+
 def main() -> None:
     """Write the seeds into the folder named on the command line."""
     folder = Path(sys.argv[1])
-    for kind, made in (("pprof", seeds()), ("gunzip", packed_seeds()), ("folded", folded_seeds())):
+    kinds = {"pprof": seeds(), "gunzip": packed_seeds(), "folded": folded_seeds(), "load": load_seeds()}
+    for kind, made in kinds.items():
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for name, data in made.items():
             (folder / kind / name).write_bytes(data)

@@ -17,7 +17,6 @@ namespace whet::load {
 
 namespace {
 
-constexpr size_t most_heads = 8;
 constexpr size_t block_rows = 4096;
 constexpr size_t buffer_bytes = 64 << 10;
 constexpr int batch = 256;
@@ -47,41 +46,29 @@ int64_t now_ns() {
     return now.tv_sec * billion + now.tv_nsec;
 }
 
+Lane::File::~File() {
+    if (fd >= 0)
+        close(fd);
+}
+
 Lane::Lane(std::string request, int slots)
-    : request_(std::move(request)), slots_(static_cast<size_t>(slots)), buffer_(buffer_bytes) {
-    epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (epoll_ < 0 || timer_ < 0)
+    : epoll_{epoll_create1(EPOLL_CLOEXEC)},
+      timer_{timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)}, request_(std::move(request)),
+      slots_(static_cast<size_t>(slots)), buffer_(buffer_bytes) {
+    if (epoll_.fd < 0 || timer_.fd < 0)
         fail("epoll_create1");
-    add(epoll_, timer_, timer_mark);
+    add(epoll_.fd, timer_.fd, timer_mark);
 }
 
 Lane::~Lane() {
     for (Slot &slot : slots_)
         if (slot.fd >= 0)
             close(slot.fd);
-    if (timer_ >= 0)
-        close(timer_);
-    if (epoll_ >= 0)
-        close(epoll_);
 }
 
-void Lane::watch(int fd) { add(epoll_, fd, watch_mark); }
+void Lane::watch(int fd) { add(epoll_.fd, fd, watch_mark); }
 
-void Lane::unwatch(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
-
-void Lane::learn(std::string head, int64_t body_bytes, int status) {
-    Head made{std::move(head), body_bytes, status};
-    for (Head &known : heads_)
-        if (known.bytes == made.bytes)
-            return;
-    if (heads_.size() < most_heads) {
-        heads_.push_back(std::move(made));
-        return;
-    }
-    heads_[oldest_head_] = std::move(made);
-    oldest_head_ = (oldest_head_ + 1) % most_heads;
-}
+void Lane::unwatch(int fd) { epoll_ctl(epoll_.fd, EPOLL_CTL_DEL, fd, nullptr); }
 
 void Lane::poll_for(int slot, bool out, int operation) {
     Slot &s = slots_[slot];
@@ -89,7 +76,7 @@ void Lane::poll_for(int slot, bool out, int operation) {
     if (out)
         event.events |= EPOLLOUT;
     event.data.u64 = static_cast<uint64_t>(slot);
-    if (epoll_ctl(epoll_, operation, s.fd, &event))
+    if (epoll_ctl(epoll_.fd, operation, s.fd, &event))
         fail("epoll_ctl");
     s.wants_out = out;
 }
@@ -105,7 +92,7 @@ void Lane::detach(int slot) {
     if (s.fd >= 0)
         close(s.fd); // which takes it out of the epoll, too: no other descriptor names this socket
     s.fd = -1;
-    s.left = 0;
+    s.answer.left = 0;
     s.out.clear();
 }
 
@@ -119,7 +106,8 @@ void Lane::set_state(int slot, State state) {
 
 void Lane::emit(int slot, Kind kind, int64_t now, int error, std::string data) {
     Slot &s = slots_[slot];
-    events_.push_back({kind, slot, s.state, s.left > 0, error, now, s.answers, s.row, std::move(data)});
+    events_.push_back(
+        {kind, slot, s.state, s.answer.left > 0, error, now, s.answers, s.row, std::move(data)});
     s.answers = 0;
     // An idle slot stays so: it has lost its connection and nothing else.
     if (s.state == State::asked)
@@ -196,7 +184,7 @@ void Lane::begin(const Plan &plan) {
     itimerspec alarm{};
     if (plan.rate_hz > 0)
         alarm = {as_time(plan.interval), as_time(plan.begin + plan.interval)};
-    if (timerfd_settime(timer_, TFD_TIMER_ABSTIME, &alarm, nullptr))
+    if (timerfd_settime(timer_.fd, TFD_TIMER_ABSTIME, &alarm, nullptr))
         fail("timerfd_settime");
     pump();
 }
@@ -219,7 +207,7 @@ bool Lane::is_over() const {
 bool Lane::ask(int slot, int64_t intended, int64_t start, int64_t ready) {
     Slot &s = slots_[slot];
     set_state(slot, State::asked);
-    s.left = 0;
+    s.answer.left = 0;
     s.row = {intended, start, ready, ready, 0, 0, 0, 0};
     const bool sent = write(slot, request_.data(), request_.size());
     if (sent)
@@ -281,19 +269,6 @@ void Lane::on_slot(int slot, uint32_t what) {
         emit(slot, Kind::ended, now_ns(), size == 0 ? 0 : errno);
 }
 
-const Lane::Head *Lane::find_head(size_t size) {
-    const auto fits = [&](const Head &head) {
-        return size >= head.bytes.size() && !memcmp(head.bytes.data(), buffer_.data(), head.bytes.size());
-    };
-    if (last_head_ < heads_.size() && fits(heads_[last_head_]))
-        return &heads_[last_head_];
-    const auto found = std::find_if(heads_.begin(), heads_.end(), fits);
-    if (found == heads_.end())
-        return nullptr;
-    last_head_ = static_cast<size_t>(found - heads_.begin());
-    return &*found;
-}
-
 void Lane::on_data(int slot, size_t size) {
     Slot &s = slots_[slot];
     const int64_t now = now_ns();
@@ -301,26 +276,20 @@ void Lane::on_data(int slot, size_t size) {
         emit(slot, Kind::ended, now);
         return;
     }
-    if (s.state == State::asked && !s.left && s.out.empty()) {
-        const Head *head = find_head(size);
-        if (head && size - head->bytes.size() <= static_cast<size_t>(head->body_bytes)) {
+    // An answer that comes before its request has gone out needs judgement.
+    if (s.state == State::asked && s.out.empty()) {
+        const Reading reading = s.answer.take(heads_, buffer_.data(), size);
+        if (const Head *head = s.answer.head) {
             s.row.first = now;
             s.row.status = head->status;
             s.row.bytes = head->body_bytes;
-            s.left = head->body_bytes - static_cast<int64_t>(size - head->bytes.size());
-            if (!s.left)
-                complete(slot, now);
-            return;
         }
-    } else if (s.state == State::asked && s.left) {
-        if (static_cast<int64_t>(size) > s.left) {
-            emit(slot, Kind::excess, now);
-            return;
-        }
-        s.left -= static_cast<int64_t>(size);
-        if (!s.left)
+        if (reading == Reading::complete)
             complete(slot, now);
-        return;
+        else if (reading == Reading::excess)
+            emit(slot, Kind::excess, now);
+        if (reading != Reading::unknown)
+            return;
     }
     emit(slot, Kind::data, now, 0, std::string(buffer_.data(), size));
 }
@@ -341,13 +310,13 @@ void Lane::step() {
         const bool may_wait = !handed_ && !is_over();
         if (!may_wait && turn >= patience)
             return;
-        const int count = epoll_wait(epoll_, ready.data(), batch, may_wait ? longest_wait_ms : 0);
+        const int count = epoll_wait(epoll_.fd, ready.data(), batch, may_wait ? longest_wait_ms : 0);
         bool is_woken = count < 0;
         for (int i = 0; i < count; ++i) {
             const uint64_t mark = ready[i].data.u64;
             if (mark == timer_mark) {
                 uint64_t ticks;
-                if (read(timer_, &ticks, sizeof ticks) < 0)
+                if (read(timer_.fd, &ticks, sizeof ticks) < 0)
                     continue;
             } else if (mark == watch_mark) {
                 is_woken = true;
@@ -362,10 +331,18 @@ void Lane::step() {
     }
 }
 
-void Lane::expire(int64_t before) {
-    for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot)
-        if (slots_[slot].state == State::asked && slots_[slot].row.start <= before)
-            emit(slot, Kind::expired, now_ns());
+int64_t Lane::expire(int64_t before, int64_t now) {
+    int64_t oldest = now;
+    for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
+        if (slots_[slot].state != State::asked)
+            continue;
+        const int64_t start = slots_[slot].row.start;
+        if (start <= before)
+            emit(slot, Kind::expired, now);
+        else
+            oldest = std::min(oldest, start);
+    }
+    return oldest;
 }
 
 } // namespace whet::load

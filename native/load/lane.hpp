@@ -11,7 +11,10 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "load/answers.hpp"
 
 namespace whet::load {
 
@@ -52,12 +55,12 @@ class Lane {
     Lane(const Lane &) = delete;
     Lane &operator=(const Lane &) = delete;
 
-    int descriptor() const { return epoll_; }
+    int descriptor() const { return epoll_.fd; }
     // Return from `step` when this descriptor is readable; it stays its owner's.
     void watch(int fd);
     void unwatch(int fd);
 
-    void learn(std::string head, int64_t body_bytes, int status);
+    void learn(Head head) { heads_.learn(std::move(head)); }
     void attach(int slot, int fd); // takes the descriptor
     void detach(int slot);
 
@@ -70,8 +73,9 @@ class Lane {
     int64_t next(int slot, int64_t now);
     // Serve connections until there is an event, a row block is full, or all is done.
     void step();
-    // Hand out requests that began before: events of kind `expired`.
-    void expire(int64_t before);
+    // Hand out requests that began before: events of kind `expired`. Return when the oldest that is left
+    // began, or `now` if there is none.
+    int64_t expire(int64_t before, int64_t now);
 
     bool is_over() const;
     int64_t started() const { return started_; }
@@ -86,14 +90,14 @@ class Lane {
         State state = State::idle;
         bool wants_out = false;
         Row row{};
-        int64_t left = 0; // of a body whose head has come; 0: no head yet
+        Answer answer;
         int64_t answers = 0;
         std::string out; // what the kernel has not taken yet
     };
-    struct Head {
-        std::string bytes;
-        int64_t body_bytes;
-        int status;
+    // A descriptor that is closed in the end.
+    struct File {
+        int fd;
+        ~File();
     };
 
     int64_t intended(int64_t number) const;
@@ -103,18 +107,16 @@ class Lane {
     bool write(int slot, const char *data, size_t size);
     void on_slot(int slot, uint32_t what);
     void on_data(int slot, size_t size);
-    const Head *find_head(size_t size);
     void complete(int slot, int64_t now);
     void set_state(int slot, State state);
     void emit(int slot, Kind kind, int64_t now, int error = 0, std::string data = {});
     void poll_for(int slot, bool out, int operation);
 
-    int epoll_ = -1, timer_ = -1;
+    File epoll_, timer_;
     std::string request_;
     std::vector<Slot> slots_;
     std::vector<int> idle_;
-    std::vector<Head> heads_;
-    size_t last_head_ = 0, oldest_head_ = 0;
+    Heads heads_;
     Plan plan_{};
     int64_t started_ = 0, waited_ = 0;
     int handed_ = 0;

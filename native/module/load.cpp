@@ -3,6 +3,9 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
+#include <cerrno>
+#include <exception>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -50,10 +53,20 @@ nb::list step(Lane &lane) {
     return take_events(lane);
 }
 
+void translate(const std::exception_ptr &thrown, void *) {
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::system_error &error) {
+        errno = error.code().value();
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+}
+
 } // namespace
 
 NB_MODULE(_load, m) {
     nb::set_leak_warnings(false);
+    nb::register_exception_translator(translate);
     nb::class_<Lane>(m, "Lane")
         .def(
             "__init__",
@@ -63,7 +76,7 @@ NB_MODULE(_load, m) {
         .def("watch", &Lane::watch)
         .def("unwatch", &Lane::unwatch)
         .def("learn", [](Lane &lane, nb::bytes head, int64_t body_bytes,
-                         int status) { lane.learn(text(head), body_bytes, status); })
+                         int status) { lane.learn({text(head), body_bytes, status}); })
         .def("attach", &Lane::attach)
         .def("detach", &Lane::detach)
         .def("begin", [](Lane &lane, int64_t begin, int64_t end, int64_t left, double rate_hz,
@@ -74,9 +87,9 @@ NB_MODULE(_load, m) {
         .def("next", &Lane::next)
         .def("step", &step)
         .def("expire",
-             [](Lane &lane, int64_t before) {
-                 lane.expire(before);
-                 return take_events(lane);
+             [](Lane &lane, int64_t before, int64_t now) {
+                 const int64_t oldest = lane.expire(before, now);
+                 return nb::make_tuple(oldest, take_events(lane));
              })
         .def("is_over", &Lane::is_over)
         .def("started", &Lane::started)

@@ -125,6 +125,14 @@ def test_redirects_go_where_those_of_go_lead(status, location, method, url, keep
 
 
 @pytest.mark.parametrize(
+    "location", ["http://[", "http://[::1/", "ftp://x/", "http://h:x/", "http://a\x00b/"]
+)
+def test_redirect_to_what_is_no_address_is_refused(location):
+    with pytest.raises(UsageError):
+        parse_target("http://h/a/", Message()).redirected(302, location)
+
+
+@pytest.mark.parametrize(
     ("arguments", "text"),
     [
         ([], "no address given"),
@@ -134,6 +142,8 @@ def test_redirects_go_where_those_of_go_lead(status, location, method, url, keep
         (["http://"], "not an address with http"),
         (["http://h:99999/"], "not an address"),
         (["http://[::1/"], "not an address"),
+        (["http://a\x00b/"], "not an address"),
+        (["http://a\x7f/"], "not an address"),
         (["-x", "http://", URL], "not an address"),
         (["-n", "0", URL], "-n: '0' is not a whole number"),
         (["-n", "²", URL], "-n: '²' is not a whole number"),

@@ -34,7 +34,7 @@ def totals():
 
 
 def test_report_has_the_sections_of_hey(totals):
-    text = report_text(summarize(totals, 10**9, scheduled=False))
+    text = report_text(summarize(totals, 10**9, scheduled=False), client="compiled")
     sections = [line for line in text.splitlines() if line and not line.startswith(" ")]
     assert sections == [
         "Summary:", "Response time histogram:", "Latency distribution:",
@@ -47,7 +47,7 @@ def test_report_has_the_sections_of_hey(totals):
 
 
 def test_report_of_a_schedule_has_both_latencies(totals):
-    text = report_text(summarize(totals, 10**9, scheduled=True), rate_hz=1000)
+    text = report_text(summarize(totals, 10**9, scheduled=True), client="compiled", rate_hz=1000)
     assert "from the intended start" in text
     row = next(line for line in text.splitlines() if line.startswith("  99% "))
     intended, service = (float(word) for word in row.split() if "." in word)
@@ -57,13 +57,13 @@ def test_report_of_a_schedule_has_both_latencies(totals):
 def test_report_without_answers_has_errors_only():
     totals = Totals()
     totals.fail("reset")
-    text = report_text(summarize(totals, 10**9, scheduled=False))
+    text = report_text(summarize(totals, 10**9, scheduled=False), client="compiled")
     assert "Error distribution:\n  [1]\treset\n" in text
     assert "histogram" not in text
 
 
 def test_longest_bar_has_full_width_and_none_that_counts_is_empty(totals):
-    lines = report_text(summarize(totals, 10**9, scheduled=False)).splitlines()
+    lines = report_text(summarize(totals, 10**9, scheduled=False), client="compiled").splitlines()
     drawn = [line for line in lines if "|" in line]
     assert max(line.count("█") for line in drawn) == 40
     assert all(line.split("|")[1] for line in drawn if line.split()[2] != "0")
@@ -82,13 +82,16 @@ def test_csv_has_the_columns_of_hey_in_seconds():
 def test_json_holds_every_number_and_no_infinity(totals):
     summary = summarize(totals, 10**9, scheduled=True)
     doubts = [Doubt("client busy", 0.95, 1.0)]
-    record = report_record(summary, Effort(10**9, 95 * 10**7, 5), doubts, {"url": "u"}, "")
+    record = report_record(
+        summary, Effort(10**9, 95 * 10**7, 5), doubts, {"url": "u"}, client="uvloop", partial_reason=""
+    )
     read = json.loads(document(record))
     assert (read["schema_version"], read["answers"], read["failures"]) == (1, 1000, 2)
     assert read["statuses"]["503"]["count"] == 100
     assert read["latency"]["percentiles_ns"]["99.9"] == summary.latency.percentiles[99.9]
     assert sum(bar["count"] for bar in read["histogram"]) == 1000
     assert read["doubts"][0]["kind"] == "client busy"
+    assert read["client"]["kind"] == "uvloop"
     assert read["partial_reason"] is None
 
 
@@ -117,10 +120,18 @@ KINDS = ["client busy", "client late", "schedule missed", "connections busy", "a
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_doubt_says_what_and_what_to_do(kind):
-    text, hint = doubt_text(Doubt(kind, 10, 100))
+    text, hint = doubt_text(Doubt(kind, 10, 100), "compiled")
     assert text
     assert hint
     assert "\n" not in text
+
+
+def test_only_what_makes_this_client_faster_is_advised():
+    busy = Doubt("client busy", 1.0, 1.0)
+    assert "whet[load]" in doubt_text(busy, "asyncio")[1]
+    for client in ("compiled", "uvloop"):
+        assert "uvloop" not in doubt_text(busy, client)[1]
+        assert "whet[load]" not in doubt_text(busy, client)[1]
 
 
 def test_progress_is_one_line(totals):

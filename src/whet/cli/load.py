@@ -92,7 +92,12 @@ def _summary(outcome: Outcome) -> Summary:
 
 def _record(outcome: Outcome) -> dict[str, Any]:
     return report_record(
-        _summary(outcome), outcome.effort, outcome.doubts, settings(outcome), outcome.partial_reason
+        _summary(outcome),
+        outcome.effort,
+        outcome.doubts,
+        settings(outcome),
+        client=outcome.client,
+        partial_reason=outcome.partial_reason,
     )
 
 
@@ -112,7 +117,6 @@ def settings(outcome: Outcome) -> dict[str, Any]:
         "http2": options.http2,
         "keep_alive": options.target.message.keep_alive,
         "dns_ns": outcome.dns_ns,
-        "loop": outcome.loop,
     }
 
 
@@ -120,19 +124,19 @@ def _report(outcome: Outcome, call: Call, streams: Streams) -> None:
     if call.format == "json":
         streams.write(document(_record(outcome)))
     elif call.format == "text":
-        streams.write(report_text(_summary(outcome), rate_hz=outcome.options.rate_hz))
+        streams.write(report_text(_summary(outcome), client=outcome.client, rate_hz=outcome.options.rate_hz))
     streams.flush()
     if outcome.partial_reason:
         streams.talk(f"whet: partial: {outcome.partial_reason}; requests under way are not in it")
     if call.format == "csv" and outcome.totals.failures:
         streams.talk(f"whet: {outcome.totals.failures} requests failed, which have no line")
-    tell(outcome.doubts, call, streams)
+    tell(outcome.doubts, outcome.client, call, streams)
 
 
-def tell(doubts: list[Doubt], call: Call, streams: Streams, of: str = "") -> None:
-    """Tell the user why to doubt the numbers."""
+def tell(doubts: list[Doubt], client: str, call: Call, streams: Streams, of: str = "") -> None:
+    """Tell the user why to doubt the numbers of a load; `client` served it."""
     for doubt in doubts if not call.quiet else []:
-        text, hint = doubt_text(doubt)
+        text, hint = doubt_text(doubt, client)
         streams.talk(f"whet: {of}{text}")
         streams.talk(f"hint: {hint}")
 
@@ -159,7 +163,7 @@ def _results(call: Call, streams: Streams, progress: Progress) -> int:
             streams.write(load_line(target.message.method, target.path, _summary(outcome)))
             streams.flush()
         if number in (0, call.count - 1) or outcome.totals.failures:
-            tell(outcome.doubts, call, streams)
+            tell(outcome.doubts, outcome.client, call, streams)
         status = max(status, _status(outcome))
         if outcome.partial_reason:
             streams.talk(f"whet: partial: {outcome.partial_reason} in run {number + 1} of {call.count}")

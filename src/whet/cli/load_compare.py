@@ -44,8 +44,8 @@ def run(call: Call, other: Target, streams: Streams) -> int:
             streams.write(f"{side}: {totals.answers} answers, {rate:.1f} requests/sec{failed}\n")
     if found.partial_reason:
         streams.talk(f"whet: partial: {found.partial_reason}")
-    for side, doubts in zip(("old", "new"), found.doubts, strict=True):
-        tell(doubts, call, streams, f"{side}: ")
+    for side, doubts, client in zip(("old", "new"), found.doubts, found.clients, strict=True):
+        tell(doubts, client, call, streams, f"{side}: ")
     if found.partial_reason:
         return INTERRUPTED_STATUS
     return 0 if all(totals.answers for totals, _ in found.sides) else 1

@@ -59,7 +59,8 @@ with one dash or two; they may stand anywhere.
       --while-profiling URL   record the server's CPU profile from URL/debug/pprof/profile meanwhile, file
                         both together and show the biggest boxes (with -z; default: 10s)
       --recording DIR   where to file them
-      --loop NAME       asyncio or uvloop: leave the compiled client out and serve all connections there
+      --loop NAME       auto (default): compiled code for plain HTTP/1.1, for the rest uvloop where it is
+                        installed, else asyncio; uvloop or asyncio: that for everything
       --seed N          of the order of turns
       --quiet           no progress and no warnings
   -h, --help            show this help

@@ -48,8 +48,11 @@ class Streams:
         Raises:
             SourceError: they cannot be written (no space left).
         """
+        left = memoryview(data)
         try:
-            self.out.write(data)
+            # A stream without a buffer (python -u) may take a part: a signal ends a write to a full pipe.
+            while left:
+                left = left[self.out.write(left) :]
         except BrokenPipeError:
             raise
         except OSError as error:

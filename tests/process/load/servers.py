@@ -27,6 +27,9 @@ import (
 	"net/http/httptest"
 	_ "net/http/pprof"
 	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -66,7 +69,31 @@ func main() {
 		for { k, err := r.Body.Read(b); n += k; if err != nil { break } }
 		fmt.Fprintf(w, "%s %d %s", r.Method, n, r.Header.Get("X-Test"))
 	})
-	s := httptest.NewUnstartedServer(m)
+	m.HandleFunc("/status/", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/status/"))
+		w.WriteHeader(n)
+	})
+	m.HandleFunc("/early", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(103)
+		fmt.Fprint(w, "hello")
+	})
+	m.HandleFunc("/old", func(w http.ResponseWriter, r *http.Request) {
+		c, _, _ := w.(http.Hijacker).Hijack()
+		fmt.Fprint(c, "HTTP/1.0 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\n")
+		if r.Method != "HEAD" { fmt.Fprint(c, "hello") }
+		c.Close()
+	})
+	var asked, third atomic.Int64
+	m.HandleFunc("/third", func(w http.ResponseWriter, r *http.Request) {
+		if third.Add(1) % 3 == 0 { w.Header().Set("Connection", "close") }
+		fmt.Fprint(w, "hello")
+	})
+	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/asked" { fmt.Fprint(w, asked.Swap(0)); return }
+		asked.Add(1)
+		m.ServeHTTP(w, r)
+	})
+	s := httptest.NewUnstartedServer(counted)
 	switch os.Args[1] {
 	case "http": s.Start()
 	case "tls": s.StartTLS()

@@ -188,6 +188,25 @@ def test_no_files_left_is_a_kind_of_failure():
     assert "Traceback" not in done.stderr
 
 
+def test_process_that_may_open_next_to_nothing_is_told_so():
+    code = (
+        "import resource, sys; from whet.cli.main import main; import whet.cli.load, asyncio;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (10, 10)); sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "load", "http://127.0.0.1:1/"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "whet: error: too many open files\nhint: ulimit -n allows more\n"
+
+
+def test_redirect_to_what_is_no_address_is_a_kind_of_failure():
+    with raw_server(
+        answering(b"HTTP/1.1 302 F\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n")
+    ) as server:
+        status, out, err = load("-n", 4, "-c", 2, f"http://127.0.0.1:{server.port}/")
+    assert (status, "[4]\ta redirect to what is no address" in out) == (1, True), err
+
+
 def test_interrupt_while_the_first_connection_is_made_ends_at_once():
     with raw_server(silent) as server:
         command = [sys.executable, "-m", "whet", "load", "-t", "0", f"https://127.0.0.1:{server.port}/"]

@@ -97,10 +97,10 @@ def test_compiled_client_serves_plain_http_only():
     with raw_server(Mixed(0).behave) as raw:
         url = f"http://127.0.0.1:{raw.port}/"
         loops = {
-            options: json.loads(load("-n", 4, "-c", 2, "--json", *options, url)[1])["settings"]["loop"]
+            options: json.loads(load("-n", 4, "-c", 2, "--json", *options, url)[1])["client"]["kind"]
             for options in ((), ("-disable-keepalive",), ("-q", 1000))
         }
-    assert loops[()] == "native"
+    assert loops[()] == "compiled"
     assert {loops["-disable-keepalive",], loops["-q", 1000]} <= {"uvloop", "asyncio"}
 
 

@@ -59,7 +59,7 @@ def test_every_request_to_a_go_server_is_answered(go_url, loop, place):
     assert (read["answers"], read["failures"], read["size_bytes"]) == (300, 0, 300 * size)
     assert read["statuses"]["200"]["count"] == read["latency"]["count"] == 300
     assert read["connections"] == 7
-    assert read["settings"]["loop"] == (loop if loop != "auto" else "native" if load_native() else LOOPS[-1])
+    assert read["client"]["kind"] == (loop if loop != "auto" else "compiled" if load_native() else LOOPS[-1])
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "PUT", "POST"])

@@ -66,6 +66,10 @@ class Crew:
         """How long the server's name took to resolve."""
         return self._dialer.dns_ns
 
+    def client(self, loop: str) -> str:
+        """Return what serves the connections: `compiled`, or the name of the event loop."""
+        return "compiled" if self.lane else loop
+
     async def open(self, ledger: Ledger) -> None:
         """Make the first connection, so that a wrong address is known before the load begins.
 
@@ -182,24 +186,35 @@ class Crew:
         self, ledger: Ledger, lags: Histogram, begin_ns: int, progress: Callable[[int], None]
     ) -> Callable[[], None]:
         """Return what gives up requests that take too long, and looks how late the loop is."""
-        expires = self._route.timeout_ns > 0
+        timeout_ns = self._route.timeout_ns
         expected_ns = begin_ns + _SWEEP_NS
+        # What begins later than the oldest request under way is not too late before that is.
+        look_ns = begin_ns
 
         def sweep() -> None:
-            nonlocal expected_ns
+            nonlocal expected_ns, look_ns
             now_ns = _clock()
             lags.add(np.array([max(0, now_ns - expected_ns)], np.int64))
             expected_ns = now_ns + _SWEEP_NS
-            if expires:
-                for worker in self._workers:
-                    worker.expire(now_ns)
-                if self.lane:
-                    self.lane.expire(now_ns - self._route.timeout_ns)
+            if timeout_ns and now_ns >= look_ns:
+                look_ns = self._expire(now_ns) + timeout_ns
             if ledger.problem:
                 self._fail(ledger.problem)
             progress(now_ns - begin_ns)
 
         return sweep
+
+    def _expire(self, now_ns: int) -> int:
+        """Give up requests that take too long; return when the oldest of the others began, or now."""
+        oldest_ns = now_ns
+        # The lane first: it hands out what it cannot go on with.
+        if self.lane:
+            oldest_ns = self.lane.expire(now_ns - self._route.timeout_ns, now_ns)
+        for worker in self._workers:
+            worker.expire(now_ns)
+            if worker.start_ns:
+                oldest_ns = min(oldest_ns, worker.start_ns)
+        return oldest_ns
 
     def _fail(self, error: BaseException) -> None:
         if not self._done.done():

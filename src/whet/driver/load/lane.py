@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from whet.driver.load.connection import CUT_OFF, UNASKED, Asker, Connection
-from whet.driver.load.dial import Dialed, Dialer
+from whet.driver.load.dial import Dialed, Dialer, DialError
 from whet.driver.load.ledger import Ledger
 from whet.driver.load.parser import BadAnswerError, HeadCache
 from whet.driver.load.schedule import Schedule
@@ -78,7 +78,10 @@ class Lane:
             DialError: there is none.
         """
         made, dialed = await dialer.open()
-        self._native.attach(slot, made.detach())
+        try:
+            self._native.attach(slot, made.detach())
+        except OSError as error:
+            raise DialError(str(error.strerror).lower()) from None
         link = self._links[slot] = _Link(self, slot, cache)
         self._caches[slot] = cache
         return link, dialed
@@ -127,9 +130,11 @@ class Lane:
         else:
             self._look()
 
-    def expire(self, before_ns: int) -> None:
-        """Give up requests that began before."""
-        self._take(self._native.expire(before_ns))
+    def expire(self, before_ns: int, now_ns: int) -> int:
+        """Give up requests that began before; return when the oldest of the others began, or now."""
+        oldest_ns, events = self._native.expire(before_ns, now_ns)
+        self._take(events)
+        return int(oldest_ns)
 
     def _watch(self, *, sent: bool) -> None:
         if not sent:

@@ -8,33 +8,49 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
+import os
 import resource
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
-from whet.errors import UsageError
+from whet.errors import SourceError, UsageError
 
 __all__ = ["on_interrupt", "run_in_loop"]
 
 T = TypeVar("T")
 _GC_THRESHOLD = 50_000
+_LEAST_FILES = 16
 
 
 def run_in_loop(work: Coroutine[Any, Any, T], loop: str = "auto") -> tuple[T, str]:
     """Run a coroutine to its end; return its result and the name of the loop.
 
     Raises:
+        SourceError: the process may not open enough files.
         UsageError: uvloop was asked for and is not installed.
     """
     try:
         factory, name = _factory(loop)
-    except UsageError:
+        with _quiet_process():
+            _check_files()
+            with asyncio.Runner(loop_factory=factory) as runner:
+                return runner.run(work), name
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise SourceError("too many open files", hint="ulimit -n allows more") from None
+    finally:
         work.close()
-        raise
-    with _quiet_process(), asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(work), name
+
+
+def _check_files() -> None:
+    """Raise OSError where a loop and its first connection have no room: uvloop does not survive that."""
+    with contextlib.ExitStack() as held:
+        for _ in range(_LEAST_FILES):
+            held.callback(os.close, os.open(os.devnull, os.O_RDONLY))
 
 
 def _factory(loop: str) -> tuple[Callable[[], asyncio.AbstractEventLoop] | None, str]:

@@ -26,7 +26,7 @@ class Outcome:
     Attributes:
         doubts: reasons to doubt the numbers.
         dns_ns: how long the server's name took to resolve.
-        loop: what served the connections: `native`, or the name of the event loop.
+        client: what served the connections: `compiled`, or the name of the event loop.
         partial_reason: why it ended early; empty if it did not.
     """
 
@@ -35,7 +35,7 @@ class Outcome:
     effort: Effort
     doubts: list[Doubt]
     dns_ns: int
-    loop: str
+    client: str
     partial_reason: str = ""
 
 
@@ -61,8 +61,8 @@ def run_load(
     totals = Totals()
     ledger = Ledger(totals, sink)
     (effort, crew, reason), loop = run_in_loop(_run(options, ledger, progress, measuring), options.loop)
-    served_by = "native" if crew.lane else loop
-    return Outcome(options, totals, effort, find_doubts(totals, effort), crew.dns_ns, served_by, reason)
+    doubts = find_doubts(totals, effort)
+    return Outcome(options, totals, effort, doubts, crew.dns_ns, crew.client(loop), reason)
 
 
 async def _run(

@@ -87,7 +87,10 @@ class Target:
         Raises:
             UsageError: the location is no address.
         """
-        joined = urllib.parse.urljoin(self.url, location)
+        try:
+            joined = urllib.parse.urljoin(self.url, location)
+        except ValueError as error:
+            raise UsageError(f"{location}: not an address: {str(error).lower()}") from None
         origin, path, _ = _split(joined)
         if origin.host == self.origin.host and origin.port == self.origin.port:
             origin = replace(origin, socket_path=self.origin.socket_path)
@@ -171,7 +174,12 @@ def _split(url: str) -> tuple[Origin, str, str]:
         port, host = parts.port, parts.hostname
     except ValueError as error:
         raise UsageError(f"{url}: not an address: {str(error).lower()}", hint=hint) from None
-    if parts.scheme not in _PORTS or not host or port == 0 or any(c.isspace() for c in parts.netloc):
+    if (
+        parts.scheme not in _PORTS
+        or not host
+        or port == 0
+        or any(c.isspace() or not c.isprintable() for c in parts.netloc)
+    ):
         raise UsageError(f"{url}: not an address with http:// or https://", hint=hint)
     try:
         name = host if ":" in host else host.encode("idna").decode("ascii")

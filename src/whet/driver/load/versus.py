@@ -64,12 +64,13 @@ class Versus:
 
     Attributes:
         sides: totals and effort of each side over all its turns.
-        doubts: of each side.
+        doubts: of each side; `clients`: what served it, see `Crew.client`.
     """
 
     measures: list[Measure]
     sides: tuple[tuple[Totals, Effort], tuple[Totals, Effort]]
     doubts: tuple[list[Doubt], list[Doubt]]
+    clients: tuple[str, str]
     partial_reason: str = ""
 
 
@@ -91,8 +92,12 @@ def compare_targets(
     Raises:
         SourceError: one of them cannot be reached.
     """
-    found, _ = run_in_loop(_compare(options, other, random.Random(seed), progress), options.loop)
-    return found
+    duel, loop = run_in_loop(_compare(options, other, random.Random(seed), progress), options.loop)
+    for measure in duel.measures:
+        measure.decide()
+    first, second = zip(duel.totals, duel.efforts, strict=True)
+    doubts = find_doubts(*first), find_doubts(*second)
+    return Versus(duel.measures, (first, second), doubts, duel.clients(loop), duel.reason)
 
 
 class _Duel:
@@ -111,6 +116,11 @@ class _Duel:
         self.reason = "interrupted"
         for crew in self._crews:
             crew.stop()
+
+    def clients(self, loop: str) -> tuple[str, str]:
+        """Return what served each side."""
+        first, second = self._crews
+        return first.client(loop), second.client(loop)
 
     def close(self) -> None:
         """End all connections."""
@@ -151,18 +161,14 @@ class _Duel:
 
 async def _compare(
     options: LoadOptions, other: Target, order: random.Random, progress: Callable[[str], None]
-) -> Versus:
+) -> _Duel:
     duel = _Duel(options, other, order)
     try:
         with on_interrupt(duel.stop):
             await duel.run(options.duration_s or DEFAULT_DURATION_S, progress)
     finally:
         duel.close()
-    for measure in duel.measures:
-        measure.decide()
-    first, second = zip(duel.totals, duel.efforts, strict=True)
-    doubts = find_doubts(*first), find_doubts(*second)
-    return Versus(duel.measures, (first, second), doubts, duel.reason)
+    return duel
 
 
 def _sum(one: Effort, other: Effort) -> Effort:

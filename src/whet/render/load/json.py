@@ -16,7 +16,13 @@ SCHEMA_VERSION = 1
 
 
 def report_record(
-    summary: Summary, effort: Effort, doubts: list[Doubt], settings: dict[str, Any], partial_reason: str
+    summary: Summary,
+    effort: Effort,
+    doubts: list[Doubt],
+    settings: dict[str, Any],
+    *,
+    client: str,
+    partial_reason: str,
 ) -> dict[str, Any]:
     """Return the report of one load.
 
@@ -25,6 +31,7 @@ def report_record(
         effort: what the client did.
         doubts: reasons to doubt the numbers.
         settings: what was asked for, as JSON can hold it.
+        client: what served the connections: `compiled`, or the name of an event loop.
         partial_reason: why it ended early; empty if it did not.
     """
     return {
@@ -43,8 +50,8 @@ def report_record(
         "errors": summary.errors,
         "connections": summary.connections,
         "retries": summary.retries,
-        "client": {**asdict(effort), "cpu_share": effort.cpu_share},
-        "doubts": [{**asdict(doubt), "text": doubt_text(doubt)[0]} for doubt in doubts],
+        "client": {"kind": client, **asdict(effort), "cpu_share": effort.cpu_share},
+        "doubts": [{**asdict(doubt), "text": doubt_text(doubt, client)[0]} for doubt in doubts],
     }
 
 

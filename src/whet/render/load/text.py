@@ -11,6 +11,9 @@ from whet.analyze.load.summary import Phase, Summary
 __all__ = ["doubt_text", "duration_text", "progress_text", "report_text", "size_text"]
 
 _BAR_WIDTH = 40
+# How each client is made faster.
+_FASTER = {"asyncio": "pip install 'whet[load]', and no --loop asyncio, make the client faster"}
+_ONE_CORE = "a second whet load beside this one uses another core"
 _PARTS = " ▏▎▍▌▋▊▉"
 _NAMES = {
     "dial": "DNS+dialup",
@@ -21,9 +24,15 @@ _NAMES = {
 }
 
 
-def report_text(summary: Summary, *, rate_hz: float = 0.0) -> str:
-    """Return the report of one load; `rate_hz` is what was asked for, 0 if nothing was."""
-    lines = [*_head(summary, rate_hz)]
+def report_text(summary: Summary, *, client: str, rate_hz: float = 0.0) -> str:
+    """Return the report of one load.
+
+    Args:
+        summary: its numbers.
+        client: what served the connections: `compiled`, or the name of an event loop.
+        rate_hz: what was asked for, 0 if nothing was.
+    """
+    lines = [*_head(summary, client, rate_hz)]
     if summary.answers:
         lines += _picture(summary)
         lines += _distribution(summary)
@@ -35,7 +44,7 @@ def report_text(summary: Summary, *, rate_hz: float = 0.0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(summary: Summary, rate_hz: float) -> Iterator[str]:
+def _head(summary: Summary, client: str, rate_hz: float) -> Iterator[str]:
     latency = summary.latency
     yield "Summary:"
     yield f"  Total:\t{summary.wall_ns / 1e9:.4f} secs"
@@ -51,6 +60,7 @@ def _head(summary: Summary, rate_hz: float) -> Iterator[str]:
         yield f"  Size/request:\t{size_text(summary.size_bytes / summary.answers)}"
     retried = f", {summary.retries} requests sent again" if summary.retries else ""
     yield f"  Connections:\t{summary.connections} made{retried}"
+    yield f"  Client:\t{client}"
 
 
 def _picture(summary: Summary) -> Iterator[str]:
@@ -112,13 +122,13 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def doubt_text(doubt: Doubt) -> tuple[str, str]:
-    """Return what a doubt means, and what to do about it."""
+def doubt_text(doubt: Doubt, client: str) -> tuple[str, str]:
+    """Return what a doubt means, and what to do about it; `client` is as in `report_text`."""
     value, bound = doubt.value, doubt.bound
     if doubt.kind == "client busy":
         return (
             f"the client was the bottleneck: it used {value:.0%} of a core; the server may be faster",
-            "--rate below this rate measures latency; -c lower waits less; uvloop makes the client faster",
+            f"--rate below this rate measures latency; {_FASTER.get(client, _ONE_CORE)}",
         )
     if doubt.kind == "client late":
         return (
