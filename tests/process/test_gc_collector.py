@@ -78,6 +78,7 @@ print(json.dumps([c.snapshots()["gc.txt"].decode(), c.statistics(), gc.callbacks
     assert float(full["rss"]) > 5
     assert statistics["collections"] == 3
     assert statistics["pause_ns"] >= statistics["longest_ns"] > 0
+    assert statistics["longest_ns"] >= statistics["pause_p99_ns"] >= statistics["pause_median_ns"] > 0
     assert sum(statistics[f"pause_{g}_ns"] for g in range(3)) == statistics["pause_ns"]
     assert found[2] == []
 

@@ -364,11 +364,15 @@ void remove() {
 double quantile(const Recording &r, double share) {
     auto wanted = static_cast<uint64_t>(share * static_cast<double>(r.collections));
     uint64_t seen = 0;
+    int64_t longest_ns = 0;
+    for (const Generation &g : r.generations)
+        longest_ns = std::max(longest_ns, g.longest_ns);
     for (size_t bin = 0; bin < BINS; ++bin) {
         for (const Generation &g : r.generations)
             seen += g.histogram[bin];
+        // The middle of the last bin may be above all that is in it.
         if (seen > wanted)
-            return bin_ns(bin);
+            return std::min<double>(bin_ns(bin), static_cast<double>(longest_ns));
     }
     return 0;
 }
