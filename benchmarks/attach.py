@@ -1,36 +1,42 @@
 """Readers of a running process beside each other: samples reached, stacks that cannot be, the program's loss.
 
-    benchmarks/attach.py [--quick] [--rounds N]
+    benchmarks/attach.py [--quick] [--rounds N] [--more]
 
 The program (programs/call_chains.py) makes nothing but short calls along two chains that never mix, so that
-every torn stack shows. In each round all readers take their turns in random order, and two runs without
-any; the loss is that of the program's own turns while the reader is surely at work. Where a
-chroot has Python 3.15, its `profiling.sampling` reads a 3.15 program beside whet doing the same.
+every torn stack shows, and keeps a book of its speed. One runs for all readers of its Python; in each round
+they take turns in random order, each between two times without any. The loss is that of the middle of a
+reader's turn to what lies around it: turns per second of the program's own CPU clock, and per second on the
+wall; medians with their 95 % intervals, from the order of the rounds (so that few rounds give wide ones).
+Where a chroot has Python 3.15, its `profiling.sampling` reads a 3.15 program beside whet doing the same.
 Writes results/attach.json and the table in README.md (not with --quick).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from machine import HERE, ROOT, describe_machine, machine_line, publish, save, spread
+from attach_cost import interval, shown, speed
+from machine import HERE, ROOT, describe_machine, load, machine_line, publish, save, spread
 from profilers import VENV
 
 from whet.formats.pprof import decode
 
 PROGRAM = HERE / "programs/call_chains.py"
 SECONDS = 3.0  # for which a reader reads
-LEAD_S, TAIL_S = 1.5, 0.5  # for which the program runs before and after that, for readers that start slowly
-BARE, AGAIN = "no reader", "no reader, again"
+MIDDLE_S = 1.4, 2.9  # of its turn: it surely reads then
+ALONE_S = 1.0  # before and after that
+AGAIN = "no reader"
 CHROOT = [str(ROOT / "tools/newer_python.sh"), "run"]
 LINK = re.compile(r"(?:^|[.:])([ab])(\d)$")
 
@@ -45,6 +51,7 @@ class Reader:
     name: str
     command: Callable[[int, str], list[str]]
     stacks: Callable[[Path], Stacks]
+    failed: Callable[[Path, str], float]
     python: tuple[str, ...] = (sys.executable,)
 
 
@@ -85,6 +92,31 @@ def of_collapsed(path: Path) -> Stacks:
         yield frames, int(count)
 
 
+def failed_looks(path: Path, _said: str) -> float:
+    """Return the share of whet's looks that were left out."""
+    profile = decode((path / "cpu.pb.gz").read_bytes())
+    texts = profile.strings.texts()
+    numbers = {
+        name: float(value.split()[0])
+        for comment in profile.comments
+        if (match := re.match(r"whet: (\w+)=(.*)", texts[comment]))
+        for name, value in [match.groups()]
+    }
+    return (numbers.get("moved", 0) + numbers.get("rejected", 0)) / numbers["looks"]
+
+
+def failed_samples(_path: Path, said: str) -> float:
+    """Return py-spy's share of errors, by what it says in the end."""
+    match = re.search(r"Samples: (\d+) Errors: (\d+)", said)
+    return int(match[2]) / max(int(match[1]) + int(match[2]), 1) if match else 0.0
+
+
+def failed_reads(_path: Path, said: str) -> float:
+    """Return the share of errors that profiling.sampling tells."""
+    match = re.search(r"[Ee]rror rate[^0-9]*([\d.]+)", said)
+    return float(match[1]) / 100 if match else 0.0
+
+
 def is_possible(stack: Sequence[str]) -> bool:
     """Tell whether a stack can exist in the program."""
     links = [match for frame in stack if (match := LINK.search(frame))]
@@ -97,123 +129,158 @@ def is_possible(stack: Sequence[str]) -> bool:
 
 
 def readers() -> list[Reader]:
+    def ours(name: str, rate: int, *python: str) -> Reader:
+        return Reader(name, whet(rate), of_recording, failed_looks, python or (sys.executable,))
+
     found = [
-        Reader("whet attach, 100 Hz", whet(100), of_recording),
-        Reader("whet attach, 1 kHz", whet(1000), of_recording),
-        Reader("whet attach, 10 kHz", whet(10_000), of_recording),
+        ours("whet attach, 100 Hz", 100),
+        ours("whet attach, 1 kHz", 1000),
+        ours("whet attach, 10 kHz", 10_000),
     ]
     if (VENV / "bin/py-spy").exists():
         found += [
-            Reader("py-spy, 100 Hz", py_spy(100), of_collapsed),
-            Reader("py-spy, 1 kHz", py_spy(1000), of_collapsed),
-            Reader("py-spy, 10 kHz", py_spy(10_000), of_collapsed),
-            Reader("py-spy --nonblocking, 1 kHz", py_spy(1000, "--nonblocking"), of_collapsed),
+            Reader("py-spy, 100 Hz", py_spy(100), of_collapsed, failed_samples),
+            Reader("py-spy, 1 kHz", py_spy(1000), of_collapsed, failed_samples),
+            Reader("py-spy, 10 kHz", py_spy(10_000), of_collapsed, failed_samples),
+            Reader(
+                "py-spy --nonblocking, 1 kHz", py_spy(1000, "--nonblocking"), of_collapsed, failed_samples
+            ),
         ]
     newer = subprocess.run([CHROOT[0], "versions"], capture_output=True, text=True, check=False).stdout
     if "3.15" in newer.split():
         inside = (*CHROOT, "python3.15")
+        name = "3.15 profiling.sampling"
         found += [
-            Reader("whet attach, 1 kHz, of 3.15", whet(1000), of_recording, inside),
-            Reader("3.15 profiling.sampling, 1 kHz", sampling(1000), of_collapsed, inside),
+            ours("whet attach, 100 Hz, of 3.15", 100, *inside),
+            ours("whet attach, 1 kHz, of 3.15", 1000, *inside),
+            Reader(f"{name}, 100 Hz", sampling(100), of_collapsed, failed_reads, inside),
+            Reader(f"{name}, 1 kHz", sampling(1000), of_collapsed, failed_reads, inside),
             Reader(
-                "3.15 profiling.sampling --blocking, 1 kHz",
-                sampling(1000, "--blocking"),
-                of_collapsed,
-                inside,
+                f"{name} --blocking, 1 kHz", sampling(1000, "--blocking"), of_collapsed, failed_reads, inside
             ),
         ]
     return found
 
 
-def turn(reader: Reader | None, python: Sequence[str], scratch: Path, threads: int) -> dict[str, float]:
-    """Run the program with a reader beside it, or none; return what was reached."""
-    total_s = LEAD_S + SECONDS + TAIL_S
-    command = [*python, str(PROGRAM), str(total_s), str(threads)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        result: dict[str, float] = {}
-        out = scratch / "out"
-        if reader is not None:
-            done = subprocess.run(
-                reader.command(child.pid, str(out)), capture_output=True, text=True, check=False
-            )
+@dataclass
+class Turn:
+    """What a reader did in its turn, and when it surely did it."""
+
+    name: str
+    begin_s: float
+    end_s: float = 0.0
+    found: dict[str, float] = field(default_factory=dict)
+
+
+def take_turn(name: str, reader: Reader | None, pid: int) -> Turn:
+    """Have a reader read the program, or nobody for as long."""
+    turn = Turn(name, time.monotonic())
+    if reader is None:
+        time.sleep(SECONDS)
+    else:
+        # Below the checkout: the one folder that the chroot sees, too.
+        with tempfile.TemporaryDirectory(dir=ROOT / "build") as scratch:
+            out = Path(scratch, "out")
+            command = reader.command(pid, str(out))
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise SystemExit(f"{reader.name}: {done.stderr[-500:]}")
-            result = judge(reader, out)
-        slices = [int(word) for word in child.stdout.readline().split()]
-    # Whatever a reader needs to start, it reads in the middle.
-    middle = slices[round(10 * LEAD_S) : round(10 * (SECONDS - 0.5))]
-    result["turns"] = statistics.median(middle)
-    return result
+                raise SystemExit(f"{name}: {done.stderr[-500:]}")
+            turn.found = judge(reader, out, done.stdout + done.stderr)
+    turn.end_s = time.monotonic()
+    return turn
 
 
-def judge(reader: Reader, out: Path) -> dict[str, float]:
+def judge(reader: Reader, out: Path, said: str) -> dict[str, float]:
     good = bad = 0
     for stack, count in reader.stacks(out):
         if is_possible(stack):
             good += count
         elif any(LINK.search(frame) for frame in stack):
             bad += count
-    return {"samples_per_s": (good + bad) / SECONDS, "impossible": bad / max(good + bad, 1)}
+    return {
+        "samples_per_s": (good + bad) / SECONDS,
+        "impossible": bad / max(good + bad, 1),
+        "failed": reader.failed(out, said),
+    }
 
 
-def measure(rounds: int, threads: int) -> dict[str, list[dict[str, float]]]:
+def round_of(python: tuple[str, ...], everyone: Sequence[Reader]) -> Iterator[tuple[str, dict[str, float]]]:
+    """Have all readers of a Python take their turns at one program; yield what each reached."""
+    turns: list[tuple[str, Reader | None]] = [(reader.name, reader) for reader in everyone]
+    version = "" if python == (sys.executable,) else ", of 3.15"
+    turns = random.sample([*turns, (AGAIN + version, None)], len(turns) + 1)
+    command = [*python, str(PROGRAM)]
+    taken = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(2 * ALONE_S)
+        for name, reader in turns:
+            taken.append(take_turn(name, reader, real_pid(child.pid)))
+            time.sleep(1.2 * ALONE_S)
+        out, _ = child.communicate("")
+    slices = [tuple(int(word) for word in line.split()) for line in out.splitlines()]
+    for turn in taken:
+        middle = speed(slices, turn.begin_s + MIDDLE_S[0], turn.begin_s + MIDDLE_S[1])
+        before = speed(slices, turn.begin_s - ALONE_S, turn.begin_s)
+        after = speed(slices, turn.end_s + 0.1 * ALONE_S, turn.end_s + 1.1 * ALONE_S)
+        for kind, on, one, other in zip(("cpu", "wall"), middle, before, after, strict=True):
+            turn.found[kind] = math.log((one + other) / 2 / max(on, 1e-12))
+        yield turn.name, turn.found
+
+
+def real_pid(pid: int) -> int:
+    """Return the program below what brings it into its folder, or itself."""
+    while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        pid = int(children[0])
+    return pid
+
+
+def measure(rounds: int) -> dict[str, list[dict[str, float]]]:
     rows: dict[str, list[dict[str, float]]] = {}
     everyone = readers()
-    pythons = {reader.python for reader in everyone}
     for _ in range(rounds):
-        bare: dict[tuple[str, ...], float] = {}
-        took: list[tuple[str, tuple[str, ...], dict[str, float]]] = []
-        turns: list[tuple[str, tuple[str, ...], Reader | None]]
-        turns = [(reader.name, reader.python, reader) for reader in everyone]
-        turns += [(name, python, None) for python in pythons for name in (BARE, AGAIN)]
-        random.shuffle(turns)
-        for name, python, reader in turns:
-            # Below the checkout: the one folder that the chroot sees, too.
-            with tempfile.TemporaryDirectory(dir=ROOT / "build") as scratch:
-                found = turn(reader, python, Path(scratch), threads)
-            if name == BARE:
-                bare[python] = found["turns"]
-            else:
-                took.append((name, python, found))
-        for name, python, found in took:
-            found["ratio"] = bare[python] / max(found["turns"], 1)
-            if name == AGAIN and python[-1] != sys.executable:
-                name += ", of 3.15"
-            rows.setdefault(name, []).append(found)
-            print(name, found, flush=True)
+        for python in {reader.python for reader in everyone}:
+            for name, found in round_of(python, [one for one in everyone if one.python == python]):
+                rows.setdefault(name, []).append(found)
+                print(name, found, flush=True)
     return rows
 
 
-def table(rows: dict[str, list[dict[str, float]]]) -> str:
-    lines = ["| reader | samples/s | impossible stacks | program's time, ratio |", "|---|---|---|---|"]
+def table(rows: Mapping[str, list[dict[str, float]]]) -> str:
+    lines = [
+        "| reader | samples/s | impossible stacks | failed | slower per CPU s | slower per wall s |",
+        "|---|---|---|---|---|---|",
+    ]
     order = [reader.name for reader in readers()]
     for name in sorted(rows, key=lambda name: order.index(name) if name in order else -1):
         found = rows[name]
-        ratio = spread([f["ratio"] for f in found], 3)
+        losses = " | ".join(shown(interval([one[kind] for one in found])) for kind in ("cpu", "wall"))
         if "samples_per_s" not in found[0]:
-            lines.append(f"| {name} | | | {ratio} |")
+            lines.append(f"| {name} | | | | {losses} |")
             continue
-        reached = spread([f["samples_per_s"] for f in found], 0)
-        impossible = statistics.median(f["impossible"] for f in found)
-        lines.append(f"| {name} | {reached} | {impossible:.1%} | {ratio} |")
+        reached = spread([one["samples_per_s"] for one in found], 0)
+        shares = (statistics.median(one[kind] for one in found) for kind in ("impossible", "failed"))
+        lines.append(f"| {name} | {reached} | {' | '.join(f'{share:.1%}' for share in shares)} | {losses} |")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round, nothing is written")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=0, help="threads of the program that wait")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--more", action="store_true", help="add to the rounds that were saved")
     options = parser.parse_args()
     machine = describe_machine()
-    rounds = 1 if options.quick else options.rounds
-    rows = measure(rounds, options.threads)
+    rows = measure(1 if options.quick else options.rounds)
+    if options.more:
+        for name, found in load("attach").get("rows", {}).items():
+            rows[name] = [*found, *rows.get(name, [])]
+    rounds = max(len(found) for found in rows.values())
     text = f"{table(rows)}\n\n{rounds} rounds in turns. {machine_line(machine)}"
     print(text)
     if not options.quick:
-        save("attach", {"machine": machine, "rounds": rounds, "rows": rows})
+        save("attach", {"machine": machine, "rows": rows})
         publish("attach", text)
 
 

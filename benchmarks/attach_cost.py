@@ -1,13 +1,14 @@
 """What `whet attach` takes from the program that it looks at: many short pairs of turns with it and without.
 
-    benchmarks/attach_cost.py [--quick] [--pairs N]
+    benchmarks/attach_cost.py [--quick] [--pairs N] [--rows TEXT]
 
 One program (programs/steady_turns.py) runs all the time and keeps a book of its turns; beside it the
 reader is on for half a second and off for half a second, in random order within each pair, so that a machine
 that changes its speed changes both. The loss is the median of the pairs' ratios, with its 95 % interval from
 the order of the pairs (that of the sign test), which a few disturbed pairs do not move; speed is turns per
 second of the program's own CPU clock, and per second on the wall. Pairs of off and off say how exact that is.
-Writes results/attach_cost.json and the table in README.md (not with --quick).
+Writes results/attach_cost.json and the table in README.md (not with --quick); rows that were not asked for
+stay as they were, so that a machine need be quiet for a few minutes at a time only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from machine import HERE, describe_machine, machine_line, publish, save
+from machine import HERE, describe_machine, load, machine_line, publish, save
 
 from whet.collect.remote.process import RemoteProcess
 
@@ -40,6 +41,7 @@ class Case:
     rate_hz: float
     threads: int = 0
     depth: int = 0
+    busy: int = 1
 
 
 CASES = (
@@ -48,6 +50,8 @@ CASES = (
     Case("1 kHz", 1000),
     Case("100 Hz, 200 threads that wait", 100, threads=200),
     Case("100 Hz, 1,000 frames", 100, depth=1000),
+    Case("100 Hz, 200 threads that wait, 50 frames each", 100, threads=200, depth=50),
+    Case("100 Hz, the same and 8 that work", 100, threads=200, depth=50, busy=8),
 )
 
 
@@ -68,7 +72,7 @@ def windows(case: Case, process: RemoteProcess, pairs: int) -> list[tuple[bool, 
 
 
 def measure(case: Case, pairs: int) -> dict[str, Interval | float]:
-    command = [sys.executable, str(PROGRAM), str(case.threads), str(case.depth)]
+    command = [sys.executable, str(PROGRAM), *map(str, (case.threads, case.depth, case.busy))]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as child:  # type: ignore[call-overload]
         child.stdout.readline()
@@ -87,6 +91,7 @@ def measure(case: Case, pairs: int) -> dict[str, Interval | float]:
         wall.append(math.log(off[2] / on[2]))
     looks = after["ticks"] - before["ticks"]
     return {
+        "pairs": pairs,
         "loss_per_cpu_second": interval(cpu),
         "loss_per_wall_second": interval(wall),
         "looks_per_s": looks / (pairs * WINDOW_S),
@@ -113,20 +118,20 @@ def interval(logs: list[float]) -> Interval:
 
 def table(rows: dict[str, dict[str, Interval | float]]) -> str:
     lines = [
-        "| reader and program | looks/s | of a CPU | of its CPU | slower per CPU s | slower per wall s |",
-        "|---|---|---|---|---|---|",
+        "| program | pairs | looks/s | of a CPU | its CPU | slower per CPU s | slower per wall s |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, row in rows.items():
         losses = " | ".join(shown(row[f"loss_per_{kind}_second"]) for kind in ("cpu", "wall"))
         lines.append(
-            f"| {name} | {row['looks_per_s']:.0f} | {row['own_cpu']:.2%} | {row['program_cpu_taken']:.2%}"
-            f" | {losses} |"
+            f"| {name} | {row['pairs']} | {row['looks_per_s']:.0f} | {row['own_cpu']:.2%}"
+            f" | {row['program_cpu_taken']:.2%} | {losses} |"
         )
     return "\n".join(lines)
 
 
 def shown(value: Interval | float) -> str:
-    assert isinstance(value, tuple)
+    assert isinstance(value, tuple | list)
     return f"{value[0]:+.2%} ({value[1]:+.2%} to {value[2]:+.2%})"
 
 
@@ -134,15 +139,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few pairs, nothing is written")
     parser.add_argument("--pairs", type=int, default=25)
+    parser.add_argument("--rows", default="", help="only rows whose name contains one of these, by |")
     options = parser.parse_args()
     machine = describe_machine()
     pairs = 3 if options.quick else options.pairs
-    rows = {case.name: measure(case, pairs) for case in random.sample(CASES, len(CASES))}
-    rows = {case.name: rows[case.name] for case in CASES}
-    text = f"{table(rows)}\n\n{pairs} pairs a row. {machine_line(machine)}"
+    asked = [case for case in CASES if any(text in case.name for text in options.rows.split("|"))]
+    fresh = {case.name: measure(case, pairs) for case in random.sample(asked, len(asked))}
+    known = {} if options.quick or not options.rows else load("attach_cost").get("rows", {})
+    rows = {case.name: {**known, **fresh}.get(case.name) for case in CASES}
+    found = {name: row for name, row in rows.items() if row}
+    text = f"{table(found)}\n\n{machine_line(machine)}"
     print(text)
     if not options.quick:
-        save("attach_cost", {"machine": machine, "pairs": pairs, "rows": rows})
+        save("attach_cost", {"machine": machine, "rows": found})
         publish("attach_cost", text)
 
 

@@ -100,6 +100,11 @@ int main(void) {
     SAID("code_name", PyCodeObject, co_qualname, code_object.qualname);
     SAID("code_lines", PyCodeObject, co_linetable, code_object.linetable);
     SAID("code_first_line", PyCodeObject, co_firstlineno, code_object.firstlineno);
+#if PY_VERSION_HEX < 0x030c0000
+    IS("code_version", 0);
+#else
+    AT("code_version", PyCodeObject, co_version);
+#endif
     SAID("code_start", PyCodeObject, co_code_adaptive, code_object.co_code_adaptive);
     SAID("object_type", PyObject, ob_type, pyobject.ob_type);
     SAID("type_name", PyTypeObject, tp_name, type_object.tp_name);

@@ -1,15 +1,16 @@
 """A program of nothing but short calls that keeps a book of its speed.
 
-    python steady_turns.py [THREADS] [DEPTH]
+    python steady_turns.py [THREADS] [DEPTH] [BUSY]
 
-THREADS more threads wait; the calls are made below DEPTH frames of recursion. Prints `ready`; at the end of
-its input it prints a line for each slice of about 20 ms: when it began and ended (CLOCK_MONOTONIC), its
-thread's CPU time, all in ns, and the turns made.
+THREADS more threads wait, and BUSY ones make calls; 1 if not given. All of them do so below DEPTH frames of
+recursion. Prints `ready`; at the end of its input it prints a line for each slice of about 20 ms of each busy
+thread: when it began and ended (CLOCK_MONOTONIC), its thread's CPU time, all in ns, and the turns made.
 """
 
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 SLICE_NS = 20_000_000
 
@@ -24,7 +25,10 @@ def turn(n: int) -> int:
     return leaf(n) + 1
 
 
-def work(over: threading.Event) -> list[tuple[int, int, int, int]]:
+Slice = tuple[int, int, int, int]
+
+
+def work(over: threading.Event) -> list[Slice]:
     """Make turns until it is over."""
     slices = []
     begin_ns, begin_cpu_ns = time.monotonic_ns(), time.thread_time_ns()
@@ -40,9 +44,15 @@ def work(over: threading.Event) -> list[tuple[int, int, int, int]]:
     return slices
 
 
-def below(depth: int, over: threading.Event) -> list[tuple[int, int, int, int]]:
-    """Work at the end of a recursion."""
-    return below(depth - 1, over) if depth else work(over)
+def wait(over: threading.Event) -> list[Slice]:
+    """Wait until it is over."""
+    over.wait()
+    return []
+
+
+def below(depth: int, what: Callable[[threading.Event], list[Slice]], over: threading.Event) -> list[Slice]:
+    """Do something at the end of a recursion."""
+    return below(depth - 1, what, over) if depth else what(over)
 
 
 def wait_for_end(over: threading.Event) -> None:
@@ -53,14 +63,23 @@ def wait_for_end(over: threading.Event) -> None:
 
 def main() -> None:
     """Work until the input ends."""
-    threads, depth = (int(word) for word in [*sys.argv[1:], "0", "0"][:2])
+    threads, depth, busy = (int(word) for word in [*sys.argv[1:], *"001"[len(sys.argv) - 1 :]])
     over = threading.Event()
-    for _ in range(threads):
-        threading.Thread(target=over.wait, daemon=True).start()
-    threading.Thread(target=wait_for_end, args=(over,), daemon=True).start()
+    slices: list[Slice] = []
     sys.setrecursionlimit(depth + 1000)
+    jobs = [wait] * threads + [work] * (busy - 1)
+    others = [
+        threading.Thread(target=lambda job=job: slices.extend(below(depth, job, over)), daemon=True)
+        for job in jobs
+    ]
+    for thread in others:
+        thread.start()
+    threading.Thread(target=wait_for_end, args=(over,), daemon=True).start()
     print("ready", flush=True)
-    for row in below(depth, over):
+    slices += below(depth, work, over)
+    for thread in others:
+        thread.join()
+    for row in slices:
         print(*row)
 
 

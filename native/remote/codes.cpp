@@ -81,12 +81,13 @@ int32_t line_of(const std::string &table, int32_t first_line, int64_t offset) {
 
 size_t Codes::head_bytes() const {
     size_t last = std::max({at_.code_filename, at_.code_name, at_.code_lines, at_.object_type});
-    return std::max(last + 8, at_.code_first_line + 4);
+    return std::max({last + 8, at_.code_first_line + 4, at_.code_version + 4});
 }
 
 CodeHead Codes::head_in(const unsigned char *copy) const {
     return {field<uint64_t>(copy, at_.code_filename), field<uint64_t>(copy, at_.code_name),
-            field<uint64_t>(copy, at_.code_lines), field<int32_t>(copy, at_.code_first_line)};
+            field<uint64_t>(copy, at_.code_lines), field<int32_t>(copy, at_.code_first_line),
+            at_.code_version ? field<uint32_t>(copy, at_.code_version) : 0};
 }
 
 // The type is known by its name, so that no symbol of it is needed; asked once.
@@ -100,7 +101,7 @@ bool Codes::is_code_type(uint64_t type) {
     return true;
 }
 
-bool Codes::heads(const std::vector<uint64_t> &addresses, std::vector<CodeHead> *to) {
+bool Codes::read_heads(const std::vector<uint64_t> &addresses, std::vector<SeenCode> *to) {
     size_t each = head_bytes();
     std::vector<unsigned char> copies(addresses.size() * each);
     std::vector<Piece> pieces;
@@ -113,12 +114,47 @@ bool Codes::heads(const std::vector<uint64_t> &addresses, std::vector<CodeHead> 
         const unsigned char *copy = copies.data() + i * each;
         if (!is_code_type(field<uint64_t>(copy, at_.object_type)))
             return false;
-        to->push_back(head_in(copy));
+        to->push_back({head_in(copy), -1, {}, {}, {}});
     }
     return true;
 }
 
-bool Codes::text(uint64_t address, std::string *to) const {
+// Those without a version are known by what their parts hold.
+void Codes::find_known(const std::vector<uint64_t> &addresses, std::vector<SeenCode> *seen) const {
+    std::vector<std::pair<const Known *, SeenCode *>> doubtful;
+    for (size_t i = 0; i < addresses.size(); ++i) {
+        SeenCode &code = (*seen)[i];
+        auto known = by_address_.find(addresses[i]);
+        if (known == by_address_.end() || !(known->second.head == code.head))
+            continue;
+        code.number = known->second.number;
+        if (!code.head.version)
+            doubtful.emplace_back(&known->second, &code);
+    }
+    std::vector<Piece> pieces;
+    for (auto &[known, code] : doubtful) {
+        code->parts.resize(known->parts.size());
+        size_t begin = 0;
+        for (const auto &[address, size] : known->places) {
+            pieces.push_back({address, size, code->parts.data() + begin});
+            begin += size;
+        }
+    }
+    bool is_whole = memory_.read_all(pieces);
+    for (auto &[known, code] : doubtful)
+        if (!is_whole || code->parts != known->parts)
+            code->number = -1;
+}
+
+bool Codes::read(const std::vector<uint64_t> &addresses, std::vector<SeenCode> *to) {
+    if (!read_heads(addresses, to))
+        return false;
+    find_known(addresses, to);
+    return std::all_of(to->begin(), to->end(),
+                       [this](SeenCode &code) { return code.number >= 0 || load(&code); });
+}
+
+bool Codes::text(uint64_t address, std::string *to, Place *place) const {
     unsigned char head[128];
     size_t wanted = std::max(at_.text_length, at_.text_state) + 8;
     if (!address || wanted > sizeof head || !memory_.read(address, head, wanted))
@@ -131,8 +167,10 @@ bool Codes::text(uint64_t address, std::string *to) const {
         return false;
     length = std::min<uint64_t>(length, MOST_TEXT);
     std::string data(length * kind, '\0');
-    if (!memory_.read(address + (is_ascii ? at_.ascii_bytes : at_.compact_bytes), data.data(), data.size()))
+    size_t begin = is_ascii ? at_.ascii_bytes : at_.compact_bytes;
+    if (!memory_.read(address + begin, data.data(), data.size()))
         return false;
+    *place = {address + at_.text_length, begin + data.size() - at_.text_length};
     to->clear();
     for (size_t i = 0; i < length; ++i) {
         if (kind == 1)
@@ -145,37 +183,49 @@ bool Codes::text(uint64_t address, std::string *to) const {
     return true;
 }
 
-bool Codes::bytes(uint64_t address, std::string *to) const {
+bool Codes::bytes(uint64_t address, std::string *to, Place *place) const {
     uint64_t size;
     if (!address || !memory_.word(address + at_.bytes_size, &size) || size > MOST_LINES)
         return false;
     to->resize(size);
+    *place = {address + at_.bytes_size, at_.bytes_value + size - at_.bytes_size};
     return memory_.read(address + at_.bytes_value, to->data(), size);
 }
 
-bool Codes::load(const CodeHead &head, Code *to) const {
-    to->first_line = head.first_line;
-    return text(head.name, &to->name) && text(head.filename, &to->filename) && bytes(head.lines, &to->lines);
+bool Codes::load(SeenCode *to) const {
+    Code &code = to->code;
+    code.first_line = to->head.first_line;
+    to->places.resize(3);
+    if (!text(to->head.name, &code.name, &to->places[0]) ||
+        !text(to->head.filename, &code.filename, &to->places[1]) ||
+        !bytes(to->head.lines, &code.lines, &to->places[2]))
+        return false;
+    if (to->head.version)
+        return true;
+    std::vector<Piece> pieces;
+    to->parts.resize(to->places[0].second + to->places[1].second + to->places[2].second);
+    char *part = to->parts.data();
+    for (const auto &[address, size] : to->places) {
+        pieces.push_back({address, size, part});
+        part += size;
+    }
+    return memory_.read_all(pieces);
 }
 
-int32_t Codes::number(uint64_t address, const CodeHead &head) {
-    auto known = by_address_.find(address);
-    if (known != by_address_.end() && known->second.head == head)
-        return known->second.number;
-    Code code;
-    std::vector<CodeHead> again;
-    // Its parts were read after the stack: they are its own only if it is still there.
-    if (!load(head, &code) || !heads({address}, &again) || !(again[0] == head))
-        return -1;
+int32_t Codes::number(uint64_t address, SeenCode *seen) {
+    if (seen->number >= 0)
+        return seen->number;
+    const Code &code = seen->code;
     std::string key =
         code.filename + '\0' + code.name + '\0' + std::to_string(code.first_line) + '\0' + code.lines;
     auto [slot, fresh] = known_.emplace(std::move(key), static_cast<int32_t>(codes_.size()));
     if (fresh) {
-        codes_.push_back(std::move(code));
+        codes_.push_back(std::move(seen->code));
         lines_.emplace_back();
     }
-    by_address_[address] = {head, slot->second};
-    return slot->second;
+    seen->number = slot->second;
+    by_address_[address] = {seen->head, seen->number, std::move(seen->parts), std::move(seen->places)};
+    return seen->number;
 }
 
 int32_t Codes::line(int32_t number, int64_t offset) {

@@ -19,6 +19,7 @@ struct Layout {
     size_t code_mask, skipped_owners;
     size_t chunk_previous, chunk_size;
     size_t code_filename, code_name, code_lines, code_first_line, code_start;
+    size_t code_version; // 0: there is none
     size_t object_type, type_name;
     size_t bytes_size, bytes_value;
     size_t text_length, text_state, ascii_bytes, compact_bytes;

@@ -9,7 +9,6 @@
 #include <random>
 #include <sched.h>
 #include <semaphore>
-#include <set>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -265,39 +264,21 @@ bool Sampler::read_waiting(Thread *thread, const ThreadCopy &copy) {
     if (!thread->task.standing(&reading.standing) || reading.standing.letter == 'R')
         return false;
     thread->task.system_call(&reading.call);
-    std::vector<Reading> one;
     if (!memory_.read(copy.address, reading.copy.bytes, thread_bytes_))
         return false;
-    reading.is_good = copier_.take(reading.copy, &reading.frames);
-    one.push_back(std::move(reading));
-    read_heads(one);
+    read_stack(&reading);
     // A thread on its way to sleep has the letter already, and may turn back without leaving the CPU.
     if (!thread->task.run_times(&after) || after.runs != thread->times.runs ||
         !thread->task.standing(&standing) || standing.letter == 'R')
         return false;
     thread->times = after;
-    commit(&one[0]);
+    commit(&reading);
     return true;
 }
 
-void Sampler::read_heads(const std::vector<Reading> &readings) {
-    std::set<uint64_t> wanted;
-    for (const Reading &reading : readings)
-        if (reading.is_good)
-            for (const Frame &frame : reading.frames)
-                wanted.insert(frame.code);
-    heads_.clear();
-    std::vector<uint64_t> addresses(wanted.begin(), wanted.end());
-    std::vector<CodeHead> heads;
-    if (codes_.heads(addresses, &heads)) {
-        for (size_t i = 0; i < addresses.size(); ++i)
-            heads_[addresses[i]] = heads[i];
-        return;
-    }
-    // One of them is no code object: the others are asked one by one.
-    for (uint64_t address : addresses)
-        if (codes_.heads({address}, &heads))
-            heads_[address] = heads[0];
+void Sampler::read_stack(Reading *reading) {
+    reading->stack.is_good = copier_.take(reading->copy, &reading->stack.frames);
+    reading->thread->trail.read_codes(&codes_, &reading->stack);
 }
 
 // Put a stack that is proved into the tree of stacks.
@@ -306,20 +287,11 @@ void Sampler::commit(Reading *reading) {
     thread->read_at = thread->times;
     thread->letter = reading->standing.letter;
     thread->call = reading->call;
-    int32_t node = -1;
-    for (auto frame = reading->frames.rbegin(); reading->is_good && frame != reading->frames.rend();
-         ++frame) {
-        auto head = heads_.find(frame->code);
-        int32_t code = head == heads_.end() ? -1 : codes_.number(frame->code, head->second);
-        reading->is_good = code >= 0;
-        if (code >= 0)
-            node = counts_.node(node, code, codes_.line(code, frame->offset));
-    }
-    if (!reading->is_good) {
+    if (!reading->stack.is_good) {
         ++statistics_.rejected;
         return;
     }
-    thread->node = node;
+    thread->node = thread->trail.node(&codes_, &counts_, &reading->stack);
     thread->has_stack = thread->is_current = true;
 }
 
@@ -342,12 +314,11 @@ bool Sampler::read_again(std::vector<Reading> *running, const Watch &watch) {
         if (!memory_.read(reading.copy.address, reading.copy.bytes, thread_bytes_) ||
             reading.copy.word(at_.thread_native_id) != id)
             return false;
-        reading.is_good = copier_.take(reading.copy, &reading.frames);
+        read_stack(&reading);
         for (int copies = 1; !watch.can_prove && copies < EQUAL_COPIES; ++copies)
-            if (!reading.is_good || !copier_.is_unchanged(reading.copy))
+            if (!reading.stack.is_good || !copier_.is_unchanged(reading.copy))
                 return false;
     }
-    read_heads(*running);
     return true;
 }
 
@@ -356,15 +327,11 @@ Sampler::Try Sampler::try_running(Interpreter *interpreter, std::vector<Reading>
     if (!begin_watch(*interpreter, &watch) || !read_again(running, watch) || !end_watch(*interpreter, watch))
         return memory_.gone() ? Try::unreadable : Try::again;
     interpreter->gil = watch.gil;
-    for (Reading &reading : *running) {
-        reading.thread->holds = watch.gil.locked && reading.thread == watch.holder;
-        commit(&reading);
-    }
     ++(watch.can_prove ? statistics_.proved : statistics_.unproved);
     return Try::done;
 }
 
-void Sampler::watch_running(Interpreter *interpreter, std::vector<Reading> *running) {
+bool Sampler::watch_running(Interpreter *interpreter, std::vector<Reading> *running) {
     uint64_t begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     Try result = Try::again;
     for (int tries = 0; result == Try::again && tries < TRIES; ++tries) {
@@ -375,6 +342,7 @@ void Sampler::watch_running(Interpreter *interpreter, std::vector<Reading> *runn
     }
     statistics_.moved += result == Try::again;
     statistics_.window_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
+    return result == Try::done;
 }
 
 // ---- a look -------------------------------------------------------------------------------------
@@ -425,8 +393,13 @@ bool Sampler::tick(uint64_t now_ns) {
         std::vector<Reading> running;
         std::vector<Thread *> threads = scout(interpreter, &running);
         read_gil(interpreter, &interpreter.gil);
+        bool is_seen = false;
         if (!running.empty())
-            as_looker_([&] { watch_running(&interpreter, &running); });
+            as_looker_([&] { is_seen = watch_running(&interpreter, &running); });
+        // Names and lines are looked up off the CPU on which the process works.
+        for (Reading &reading : running)
+            if (is_seen)
+                commit(&reading);
         auto holder = by_state_.find(interpreter.gil.holder);
         for (Thread *thread : threads)
             thread->holds = interpreter.gil.locked && holder != by_state_.end() && holder->second == thread;
@@ -539,8 +512,11 @@ void Sampler::run(double rate_hz, double duration_s, double own_share, double wi
         keep_away(cpu_);
         now_ns = clock_ns(CLOCK_MONOTONIC);
         statistics_.slowed_ns += static_cast<uint64_t>(period_ns - pace.asked_ns());
-        // Periods that passed while a look took longer are not made up for.
-        period_begin_ns = std::max(period_begin_ns + static_cast<uint64_t>(period_ns), now_ns);
+        // A look that was due while the last one went on comes right after it; periods that passed
+        // meanwhile as a whole are not made up for.
+        period_begin_ns += static_cast<uint64_t>(period_ns);
+        if (now_ns > period_begin_ns + static_cast<uint64_t>(period_ns))
+            period_begin_ns = now_ns;
     }
     cpu_ = away_from_ = -1;
 }

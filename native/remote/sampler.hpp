@@ -26,6 +26,7 @@
 #include "remote/counts.hpp"
 #include "remote/kernel.hpp"
 #include "remote/stack.hpp"
+#include "remote/trail.hpp"
 
 namespace whet::remote {
 
@@ -85,6 +86,7 @@ class Sampler {
         char letter = 'R'; // then
         SystemCall call;
         int32_t node = -1;
+        Trail trail;
         bool has_stack = false;
         bool is_current = false; // the stack is the one it had at read_at
         bool holds = false;      // the GIL
@@ -95,8 +97,7 @@ class Sampler {
         ThreadCopy copy;
         Standing standing{};
         SystemCall call{};
-        std::vector<Frame> frames{};
-        bool is_good = true;
+        StackReading stack{};
     };
     struct Gil {
         uint64_t address = 0, holder = 0, switches = 0;
@@ -130,10 +131,10 @@ class Sampler {
     bool read_waiting(Thread *thread, const ThreadCopy &copy);
     bool begin_watch(const Interpreter &interpreter, Watch *watch);
     bool end_watch(const Interpreter &interpreter, const Watch &watch) const;
-    void watch_running(Interpreter *interpreter, std::vector<Reading> *running);
+    bool watch_running(Interpreter *interpreter, std::vector<Reading> *running);
     Try try_running(Interpreter *interpreter, std::vector<Reading> *running);
     bool read_again(std::vector<Reading> *running, const Watch &watch);
-    void read_heads(const std::vector<Reading> &readings);
+    void read_stack(Reading *reading);
     void commit(Reading *reading);
     void count(const Interpreter &interpreter, const std::vector<Thread *> &threads, int64_t wall_ns);
     State state(const Interpreter &interpreter, const Thread &thread) const;
@@ -155,7 +156,6 @@ class Sampler {
     std::map<int32_t, int64_t> pending_;
     std::map<int32_t, uint64_t> run_ns_;    // CPU time of a thread at the last look
     std::map<uint64_t, Thread *> by_state_; // the address of its PyThreadState
-    std::map<uint64_t, CodeHead> heads_;    // of the code objects in the stacks being read
     Statistics statistics_;
     uint64_t last_ns_ = 0, good_ns_ = 0;
     int cpu_ = -1;       // where the looker is bound to; -1: nowhere

@@ -8,7 +8,7 @@ namespace {
 
 // The interpreter's own size of a chunk (DATA_STACK_CHUNK_SIZE); a larger one is read in two steps.
 constexpr size_t CHUNK_BYTES = 16384, MOST_CHUNK_BYTES = 64 << 20;
-constexpr size_t FRAME_BYTES = 96, MOST_FRAMES = 200'000;
+constexpr size_t CHUNK_HEAD_BYTES = 16, MOST_FRAMES = 200'000;
 constexpr int64_t MOST_BYTECODE = int64_t{1} << 30;
 constexpr unsigned CODE_OWNERS = 3; // of a thread, a generator or a frame object: the same since 3.11
 
@@ -22,86 +22,81 @@ uint64_t field(const unsigned char *copy, size_t offset) {
 
 uint64_t ThreadCopy::word(size_t offset) const { return field(bytes, offset); }
 
-bool StackCopier::copied(uint64_t address, void *to, size_t bytes) const {
-    for (const Part &part : chunks_) {
-        if (address >= part.address && address + bytes <= part.address + part.bytes) {
-            memcpy(to, data_.data() + part.begin + (address - part.address), bytes);
-            return true;
-        }
-    }
-    return false;
+// Room for more copies; pointers to earlier ones end.
+unsigned char *StackCopier::room(size_t bytes) {
+    if (data_.size() < used_ + bytes)
+        data_.resize(2 * (used_ + bytes));
+    return data_.data() + used_;
 }
 
-bool StackCopier::read(uint64_t address, void *to, size_t bytes) {
-    size_t begin = data_.size();
-    data_.resize(begin + bytes);
-    if (!memory_.read(address, data_.data() + begin, bytes)) {
-        data_.resize(begin);
-        return false;
+const unsigned char *StackCopier::copied(uint64_t address, size_t bytes) {
+    // Callers lie in the same chunk, or in the next one towards the root.
+    for (size_t i = last_; i < chunks_.size(); ++i) {
+        const Part &part = chunks_[i];
+        if (address >= part.address && address + bytes <= part.address + part.bytes) {
+            last_ = i;
+            return data_.data() + part.begin + (address - part.address);
+        }
     }
-    others_.push_back({address, begin, bytes});
-    memcpy(to, data_.data() + begin, bytes);
-    return true;
+    return nullptr;
+}
+
+const unsigned char *StackCopier::read(uint64_t address, size_t bytes) {
+    if (!memory_.read(address, room(bytes), bytes))
+        return nullptr;
+    others_.push_back({address, used_, bytes});
+    used_ += bytes;
+    return data_.data() + used_ - bytes;
 }
 
 void StackCopier::copy_first_chunk(const ThreadCopy &thread) {
     chunks_.clear();
     others_.clear();
-    data_.clear();
+    used_ = last_ = 0;
     older_ = unused_begin_ = unused_end_ = 0;
     uint64_t chunk = thread.word(at_.thread_chunk), top = thread.word(at_.thread_chunk_top);
     if (!chunk || top <= chunk || top - chunk > MOST_CHUNK_BYTES)
         return;
-    data_.resize(top - chunk);
-    data_.resize(memory_.read_some(chunk, data_.data(), data_.size()));
-    if (data_.size() < 16) {
-        data_.clear();
+    size_t got = memory_.read_some(chunk, room(top - chunk), top - chunk);
+    if (got < CHUNK_HEAD_BYTES)
         return;
-    }
-    chunks_.push_back({chunk, 0, data_.size()});
+    used_ = got;
+    chunks_.push_back({chunk, 0, got});
     older_ = field(data_.data(), at_.chunk_previous);
     unused_begin_ = top;
     unused_end_ = chunk + field(data_.data(), at_.chunk_size);
 }
 
 bool StackCopier::copy_older_chunk() {
-    if (!older_)
-        return false;
-    size_t begin = data_.size(), chunk = older_;
-    data_.resize(begin + CHUNK_BYTES);
-    size_t got = memory_.read_some(chunk, data_.data() + begin, CHUNK_BYTES);
-    data_.resize(begin + got);
+    uint64_t chunk = older_;
     older_ = 0;
-    if (got < 16)
+    size_t got = memory_.read_some(chunk, room(CHUNK_BYTES), CHUNK_BYTES);
+    if (got < CHUNK_HEAD_BYTES)
         return false;
-    size_t size = field(data_.data() + begin, at_.chunk_size);
-    if (size > CHUNK_BYTES && size <= MOST_CHUNK_BYTES && got == CHUNK_BYTES) {
-        data_.resize(begin + size);
-        got += memory_.read_some(chunk + got, data_.data() + begin + got, size - got);
-        data_.resize(begin + got);
-    }
+    size_t size = field(data_.data() + used_, at_.chunk_size);
+    if (size > CHUNK_BYTES && size <= MOST_CHUNK_BYTES && got == CHUNK_BYTES)
+        got += memory_.read_some(chunk + got, room(size) + got, size - got);
     // A chunk that is met twice makes a loop of what must be a chain.
     for (const Part &part : chunks_)
         if (part.address == chunk)
             return false;
-    chunks_.push_back({chunk, begin, got});
-    older_ = field(data_.data() + begin, at_.chunk_previous);
+    chunks_.push_back({chunk, used_, got});
+    older_ = field(data_.data() + used_, at_.chunk_previous);
+    used_ += got;
     return true;
 }
 
 bool StackCopier::frame(uint64_t address, Frame *to, bool *is_code, uint64_t *previous) {
-    unsigned char copy[FRAME_BYTES];
-    size_t bytes = at_.frame_owner + 1;
+    size_t bytes = std::max(
+        {at_.frame_owner + 1, at_.frame_code + 8, at_.frame_instruction + 8, at_.frame_previous + 8});
     if (address >= unused_begin_ && address < unused_end_)
         return false;
-    if (!copied(address, copy, bytes)) {
-        // In an older chunk, or on the C stack, or in a generator.
-        bool in_chunk = false;
-        if (older_ && address > older_ && address < older_ + CHUNK_BYTES)
-            in_chunk = copy_older_chunk() && copied(address, copy, bytes);
-        if (!in_chunk && !read(address, copy, bytes))
-            return false;
-    }
+    const unsigned char *copy = copied(address, bytes);
+    // In an older chunk, or on the C stack, or in a generator.
+    if (!copy && older_ && address > older_ && address < older_ + CHUNK_BYTES && copy_older_chunk())
+        copy = copied(address, bytes);
+    if (!copy && !(copy = read(address, bytes)))
+        return false;
     unsigned owner = copy[at_.frame_owner];
     *previous = field(copy, at_.frame_previous);
     *is_code = owner < CODE_OWNERS;
@@ -136,21 +131,26 @@ bool StackCopier::take(const ThreadCopy &thread, std::vector<Frame> *to) {
         return walk(at, to);
     // 3.11 and 3.12 publish a cframe {current_frame, previous} a few instructions before its frame is set:
     // there the caller's is the right one.
-    uint64_t both[2], before;
-    if (!at || !read(at + at_.cframe_frame, both, sizeof both))
+    const unsigned char *copy = at ? read(at + at_.cframe_frame, 2 * sizeof at) : nullptr;
+    if (!copy)
         return false;
-    return walk(both[0], to) || (both[1] && read(both[1] + at_.cframe_frame, &before, sizeof before) &&
-                                 before && walk(before, to));
+    uint64_t frame = field(copy, 0), caller = field(copy, sizeof at);
+    if (walk(frame, to))
+        return true;
+    copy = caller ? read(caller + at_.cframe_frame, sizeof at) : nullptr;
+    last_ = 0;
+    return copy && field(copy, 0) && walk(field(copy, 0), to);
 }
 
 bool StackCopier::is_unchanged(const ThreadCopy &thread) const {
-    std::vector<unsigned char> again(data_.size());
+    std::vector<unsigned char> again(used_);
     uint64_t at = 0;
     std::vector<Piece> pieces{{thread.address + at_.thread_frame, sizeof at, &at}};
     for (const auto &parts : {chunks_, others_})
         for (const Part &part : parts)
             pieces.push_back({part.address, part.bytes, again.data() + part.begin});
-    return memory_.read_all(pieces) && again == data_ && at == thread.word(at_.thread_frame);
+    return memory_.read_all(pieces) && memcmp(again.data(), data_.data(), used_) == 0 &&
+           at == thread.word(at_.thread_frame);
 }
 
 } // namespace whet::remote

@@ -12,6 +12,7 @@ namespace whet::remote {
 struct Frame {
     uint64_t code;  // address of the code object
     int64_t offset; // bytes from the start of its instructions; may be -2 at function entry
+    bool operator==(const Frame &) const = default;
 };
 
 // How much of a PyThreadState is read.
@@ -42,15 +43,18 @@ class StackCopier {
 
     void copy_first_chunk(const ThreadCopy &thread);
     bool copy_older_chunk();
-    bool read(uint64_t address, void *to, size_t bytes);
-    bool copied(uint64_t address, void *to, size_t bytes) const;
+    unsigned char *room(size_t bytes);
+    const unsigned char *read(uint64_t address, size_t bytes);
+    const unsigned char *copied(uint64_t address, size_t bytes);
     bool walk(uint64_t leaf, std::vector<Frame> *to);
     bool frame(uint64_t address, Frame *to, bool *is_code, uint64_t *previous);
 
     const Memory &memory_;
     const Layout &at_;
     std::vector<Part> chunks_, others_;
-    std::vector<unsigned char> data_;
+    size_t last_ = 0;                 // the chunk in which the last frame was found
+    std::vector<unsigned char> data_; // of which `used_` bytes are copies; grows only
+    size_t used_ = 0;
     uint64_t older_ = 0;                         // the next chunk towards the root
     uint64_t unused_begin_ = 0, unused_end_ = 0; // of the newest chunk: holds what is left of ended calls
 };

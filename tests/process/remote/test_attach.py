@@ -175,6 +175,23 @@ def test_deep_stacks_are_whole(depth: int) -> None:
         assert Counter(name for name, _ in stack)["__main__.deeper"] == depth + 1
 
 
+def test_what_a_stack_shares_with_the_last_one_is_never_of_code_that_is_gone() -> None:
+    with program("remade_program.py", "60") as child:
+        process = RemoteProcess(child.pid)
+        while process.statistics()["proved"] < 500 and not process.ended():
+            process.run(1000, 0.5)
+    deep = 0
+    for stack, samples in stacks_of(process):
+        caller = [name[-1] for name, _ in stack if "call" in name]
+        links = [(name[-1], line) for name, line in stack if ".link" in name]
+        assert {name for name, _ in links} <= set(caller), stack
+        # The innermost one may be about to begin.
+        assert {line for _, line in links[:-1]} <= {int(caller[0]) + 2 if caller else 0}, stack
+        deep += samples * (len(links) == 41)
+    assert deep > 100
+    assert process.statistics()["rejected"] == 0
+
+
 def test_many_threads_are_all_seen_with_their_state() -> None:
     with program("work_program.py", "200") as child:
         process = RemoteProcess(child.pid)
