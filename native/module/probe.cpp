@@ -134,6 +134,9 @@ void define_heap(nb::module_ &m) {
         "heap_stop", [](nb::object get_objects) { heap_stop(get_objects.ptr()); }, nb::arg("get_objects"),
         "Stop and take the hooks away; gc.get_objects finds the types of what is in use.");
     m.def("heap_running", &heap_running);
+    m.def("heap_take_turns", &heap_take_turns, nb::arg("shift"),
+          "Look at small requests in one of 1 << shift slots of time only.");
+    m.def("heap_double_mean", &heap_double_mean, "Twice the mean interval from now on.");
     m.def("heap_forget_hooks", &heap_forget_hooks, "In a forked child: take the hooks away.");
     m.def(
         "heap_profile",

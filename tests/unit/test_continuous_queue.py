@@ -23,7 +23,7 @@ from whet.live.continuous.backends import (
     check_label,
 )
 from whet.live.continuous.batch import Batch
-from whet.live.continuous.budget import Budget
+from whet.live.continuous.budget import HEAP_STEPS, Budget
 from whet.live.continuous.sender import Delivery, RefusedError, Sender, UnreachableError
 from whet.live.continuous.spool import Spool
 
@@ -421,6 +421,19 @@ def test_rate_falls_while_the_agent_costs_too_much_and_comes_back():
     for _ in range(5):
         budget.account(spent_ns=0.001e9, program_ns=1e9, wall_ns=1e9)
     assert budget.rate_hz == 100
+
+
+def test_heap_gives_way_where_it_costs_most_for_long():
+    budget = Budget(rate_hz=100, share=0.01)
+    budget.account(spent_ns=0.03e9, program_ns=1e9, wall_ns=1e9, heap_ns=0.02e9)
+    assert (budget.rate_hz, budget.heap_step) == (50, 0)
+    for step in range(1, HEAP_STEPS + 1):
+        budget.account(spent_ns=0.03e9, program_ns=1e9, wall_ns=1e9, heap_ns=0.02e9)
+        assert (budget.rate_hz, budget.heap_step) == (50, step)
+    budget.account(spent_ns=0.03e9, program_ns=1e9, wall_ns=1e9, heap_ns=0.02e9)
+    assert (budget.rate_hz, budget.heap_step) == (25, HEAP_STEPS)
+    budget.account(spent_ns=0.001e9, program_ns=1e9, wall_ns=1e9, heap_ns=0.001e9)
+    assert (budget.rate_hz, budget.heap_step) == (50, HEAP_STEPS)
 
 
 def test_idle_process_keeps_its_rate():

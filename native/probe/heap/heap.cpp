@@ -21,6 +21,7 @@ namespace whet::probe {
 
 constinit thread_local HeapThread heap_thread __attribute__((tls_model("initial-exec")));
 std::atomic<uint32_t> heap_epoch{0};
+std::atomic<uint32_t> heap_small_shift{0};
 LiveFilter heap_filter;
 
 namespace {
@@ -44,7 +45,7 @@ void draw_anew(HeapThread &thread) {
 
 void heap_change_epoch(bool on) { heap_epoch.store(on ? ++last_epoch : 0, std::memory_order_release); }
 
-void heap_sampled(void *block, size_t size) {
+void heap_sampled(void *block, size_t size, int64_t counted) {
     HeapThread &thread = heap_thread;
     uint32_t epoch = heap_epoch.load(std::memory_order_acquire);
     if (std::exchange(thread.asked, false)) {
@@ -66,7 +67,7 @@ void heap_sampled(void *block, size_t size) {
             thread.mean = running->book.mean();
         }
         draw_anew(thread);
-        thread.countdown -= static_cast<int64_t>(size);
+        thread.countdown -= counted;
         if (thread.countdown > 0)
             return;
     }
@@ -158,6 +159,11 @@ constexpr int64_t PLACING_MEAN_BYTES = 64 << 10;
 
 bool heap_running() { return running != nullptr; }
 
+void heap_take_turns(unsigned shift) {
+    if (running)
+        running->turns.begin(shift, static_cast<uint64_t>(clock_ns(CLOCK_MONOTONIC)));
+}
+
 std::string heap_start(const HeapOptions &options) {
     if (running)
         return "a heap recording is running in this process already";
@@ -182,6 +188,7 @@ std::string heap_start(const HeapOptions &options) {
         return "other tools have replaced Python's allocators too often";
     }
     heap_filter.forget_all(); // nothing is sampled now
+    heap_small_shift.store(0, std::memory_order_relaxed);
     {
         HeapHeld held;
         heap_change_epoch(true);
@@ -197,11 +204,20 @@ std::string heap_start(const HeapOptions &options) {
     return {};
 }
 
+void heap_double_mean() {
+    HeapHeld held;
+    if (!running)
+        return;
+    running->book.double_mean(&heap_thread.random);
+    heap_change_epoch(true);
+}
+
 void heap_stop(PyObject *get_objects) {
     if (!last || last->stopped_mono_ns)
         return;
     // While frees are still noticed: a block that is listed is what it was.
     last->keep_types(get_objects);
+    last->turns.begin(0, 0);
     last->stopped_mono_ns = clock_ns(CLOCK_MONOTONIC);
     {
         HeapHeld held;
@@ -277,7 +293,8 @@ std::map<std::string, double> heap_statistics() {
         {"sampling_ns", static_cast<double>(s.sampling_ns)},
         {"service_ns", static_cast<double>(s.service_ns.load())},
         {"types_ns", static_cast<double>(s.types_ns)},
-        {"hooks_ns", s.hook_ns * t.allocated.objects},
+        {"hooks_ns", s.hook_ns * s.hooked_objects},
+        {"small_each", static_cast<double>(uint64_t{1} << s.turns.shift())},
     };
 }
 

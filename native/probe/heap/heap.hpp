@@ -27,6 +27,10 @@ std::string heap_start(const HeapOptions &options);
 // the next start. `get_objects` is gc.get_objects, which finds the types of what is in use; or nullptr.
 void heap_stop(_object *get_objects = nullptr);
 bool heap_running();
+// Look at small requests in one of 1 << shift slots of time only, until another call. Needs the GIL.
+void heap_take_turns(unsigned shift);
+// Twice the mean interval from now on; what is in use is thinned accordingly. Needs the GIL.
+void heap_double_mean();
 // In a forked child, with the GIL: take away hooks that the parent's recording left.
 void heap_forget_hooks();
 

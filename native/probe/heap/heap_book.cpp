@@ -147,19 +147,22 @@ Amount HeapBook::at_peak(const Cell &cell) const {
 // Twice the mean halves what small blocks need and keeps each estimate unbiased: an entry stays
 // with the probability that makes its block's chance of being there what the new mean says.
 void HeapBook::raise_mean(uint64_t *random) {
-    note_peak();
     while (live_.size() > max_live_ / 2) {
-        int64_t old = mean_;
-        mean_ *= 2;
+        double_mean(random);
         ++totals_.thinnings;
-        live_.filter([&](const Live &entry) {
-            return draw(random) * sampling_probability(entry.size, old) <
-                   sampling_probability(entry.size, mean_);
-        });
         // Blocks that are large beside the mean stay: there is no end in doubling for them.
         if (mean_ > int64_t{1} << 40)
             break;
     }
+}
+
+void HeapBook::double_mean(uint64_t *random) {
+    note_peak();
+    int64_t old = mean_;
+    mean_ *= 2;
+    live_.filter([&](const Live &entry) {
+        return draw(random) * sampling_probability(entry.size, old) < sampling_probability(entry.size, mean_);
+    });
     totals_.live = live_now();
 }
 

@@ -65,6 +65,8 @@ class HeapBook {
     void remember(const Live &entry);
 
     int64_t mean() const { return mean_; }
+    // Twice the mean from now on; all must draw anew.
+    void double_mean(uint64_t *random);
     HeapStacks &stacks() { return stacks_; }
     // Thread `serial` is shown as thread `same` from the next fold on.
     void merge_thread(uint32_t serial, uint32_t same) { threads_.put(serial, same); }

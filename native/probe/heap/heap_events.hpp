@@ -43,8 +43,12 @@ extern constinit thread_local HeapThread heap_thread __attribute__((tls_model("i
 extern std::atomic<uint32_t> heap_epoch;
 extern LiveFilter heap_filter;
 
-// The slow ends. Any thread, with or without the GIL.
-void heap_sampled(void *block, size_t size);
+// Small requests may be looked at in turns, see HeapTurns: while theirs is on, each counts for its bytes
+// shifted by this. Any change may come between two requests: what is left of a gap is a gap again.
+extern std::atomic<uint32_t> heap_small_shift;
+
+// The slow ends. Any thread, with or without the GIL. `counted` is what the countdown has been told.
+void heap_sampled(void *block, size_t size, int64_t counted);
 // A block that is no longer watched, and until when its entry means anything.
 struct Released {
     Live entry{};
@@ -53,12 +57,18 @@ struct Released {
 Released heap_forget(void *block);
 void heap_remember(const Released &released);
 
+// What a request of `size` counts for.
+inline int64_t heap_counted(size_t size) { return static_cast<int64_t>(size ? size : 1); }
+inline int64_t heap_counted_small(size_t size) {
+    return static_cast<int64_t>(size << heap_small_shift.load(std::memory_order_relaxed));
+}
+
 // A block was allocated, outside of any other hook.
-inline void heap_count(HeapThread &thread, void *block, size_t size) {
-    thread.countdown -= static_cast<int64_t>(size ? size : 1);
+inline void heap_count(HeapThread &thread, void *block, size_t size, int64_t counted) {
+    thread.countdown -= counted;
     if (__builtin_expect(thread.countdown <= 0 || thread.epoch != heap_epoch.load(std::memory_order_relaxed),
                          0))
-        heap_sampled(block, size ? size : 1);
+        heap_sampled(block, size ? size : 1, counted);
 }
 
 // A block is about to be freed or moved.
@@ -69,13 +79,16 @@ inline Released heap_release(void *block) {
 }
 
 // allocate() under a hook: what it gets is counted once.
-template <class Allocate> inline void *heap_allocate(size_t size, Allocate allocate) {
+template <class Allocate> inline void *heap_allocate(size_t size, int64_t counted, Allocate allocate) {
     HeapThread &thread = heap_thread;
     ++thread.depth;
     void *block = allocate();
     if (--thread.depth == 0 && block)
-        heap_count(thread, block, size);
+        heap_count(thread, block, size, counted);
     return block;
+}
+template <class Allocate> inline void *heap_allocate(size_t size, Allocate allocate) {
+    return heap_allocate(size, heap_counted(size), allocate);
 }
 
 // The short way for requests of 1 to `own_up_to` bytes, which the allocator below answers without asking one
@@ -83,7 +96,7 @@ template <class Allocate> inline void *heap_allocate(size_t size, Allocate alloc
 // False: nothing has happened.
 inline bool heap_count_flat(size_t size, size_t own_up_to) {
     HeapThread &thread = heap_thread;
-    int64_t left = thread.countdown - static_cast<int64_t>(size);
+    int64_t left = thread.countdown - heap_counted_small(size);
     // 0 - 1 is larger than any size.
     if (__builtin_expect(size - 1 >= own_up_to || left <= 0 ||
                              thread.epoch != heap_epoch.load(std::memory_order_relaxed),
@@ -93,17 +106,16 @@ inline bool heap_count_flat(size_t size, size_t own_up_to) {
     return true;
 }
 
-// Could a request of this size, counted now, be a sample?
-inline bool heap_may_sample(size_t size) {
+// Could a request that counts for so much, now, be a sample?
+inline bool heap_may_sample(int64_t counted) {
     const HeapThread &thread = heap_thread;
-    return thread.countdown <= static_cast<int64_t>(size) ||
-           thread.epoch != heap_epoch.load(std::memory_order_relaxed);
+    return thread.countdown <= counted || thread.epoch != heap_epoch.load(std::memory_order_relaxed);
 }
 
 // heap_allocate() where `before` may move into the new block. `freed` says whether a null result means
 // that it is gone rather than that it stays.
 template <class Allocate>
-inline void *heap_reallocate(void *before, size_t size, bool freed, Allocate allocate) {
+inline void *heap_reallocate(void *before, size_t size, int64_t counted, bool freed, Allocate allocate) {
     Released released = heap_release(before);
     HeapThread &thread = heap_thread;
     ++thread.depth;
@@ -112,8 +124,12 @@ inline void *heap_reallocate(void *before, size_t size, bool freed, Allocate all
     if (!block && released.entry.block && !freed)
         heap_remember(released);
     if (block && thread.depth == 0)
-        heap_count(thread, block, size);
+        heap_count(thread, block, size, counted);
     return block;
+}
+template <class Allocate>
+inline void *heap_reallocate(void *before, size_t size, bool freed, Allocate allocate) {
+    return heap_reallocate(before, size, heap_counted(size), freed, allocate);
 }
 
 // While one lives, what its thread allocates is not counted.

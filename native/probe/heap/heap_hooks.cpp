@@ -10,6 +10,7 @@
 namespace whet::probe {
 namespace {
 
+constexpr size_t RAW = 0;
 constexpr std::array DOMAINS{PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM, PYMEM_DOMAIN_OBJ};
 // A hook that another tool has taken away may come back, when that tool puts back what it found;
 // so a new one is never one that may come back.
@@ -29,6 +30,9 @@ bool places[GENERATIONS][DOMAINS.size()];
 // The kind that is installed from now on.
 bool place_samples = false;
 
+// The hooks of small requests are away for a while, by heap_hooks_small().
+bool small_away = false;
+
 // The hooks ignore their context and are installed with that of the allocator below: threads that
 // read the domain's table while it changes get functions and a context that fit, whichever they see.
 //
@@ -46,7 +50,7 @@ template <size_t G, size_t D, bool PLACES> struct Hook {
     [[gnu::noinline]] static void *malloc_watched(size_t size) {
         if (is_counted_below(size))
             return next().malloc(next().ctx, size);
-        return heap_allocate(size, [=] { return next().malloc(next().ctx, placed(size)); });
+        return heap_allocate(size, counted(size), [=] { return next().malloc(next().ctx, placed(size)); });
     }
     static void *calloc(void *, size_t count, size_t size) {
         size_t bytes;
@@ -59,14 +63,16 @@ template <size_t G, size_t D, bool PLACES> struct Hook {
         // A product that overflows is refused below.
         if (__builtin_mul_overflow(count, size, &bytes) || is_counted_below(bytes))
             return next().calloc(next().ctx, count, size);
-        return heap_allocate(bytes, [=] {
+        return heap_allocate(bytes, counted(bytes), [=] {
             return PLACES ? next().calloc(next().ctx, 1, placed(bytes))
                           : next().calloc(next().ctx, count, size);
         });
     }
     static void *realloc(void *, void *block, size_t size) {
-        size_t taken = heap_may_sample(size) ? placed(size) : size;
-        return heap_reallocate(block, size, false, [=] { return next().realloc(next().ctx, block, taken); });
+        int64_t count = counted_again(size);
+        size_t taken = heap_may_sample(count) ? placed(size) : size;
+        return heap_reallocate(block, size, count, false,
+                               [=] { return next().realloc(next().ctx, block, taken); });
     }
     static void free(void *, void *block) {
         if (__builtin_expect(heap_filter.may_hold(block), 0))
@@ -79,9 +85,18 @@ template <size_t G, size_t D, bool PLACES> struct Hook {
     }
 
     static bool is_counted_below(size_t size) { return own_up_to[G][D] && size - 1 >= own_up_to[G][D]; }
-    static size_t placed(size_t size) {
-        return PLACES && size && size <= own_up_to[G][D] ? own_up_to[G][D] + 1 : size;
+    static bool is_small(size_t size) { return size && size <= own_up_to[G][D]; }
+    static int64_t counted(size_t size) {
+        return is_small(size) ? heap_counted_small(size) : heap_counted(size);
     }
+    // The block that shrinks to a small one may be RAW's, whose hook then sees it in everybody's turn; so
+    // it counts in that of small requests only.
+    static int64_t counted_again(size_t size) {
+        if (D != RAW || !size || size > HEAP_SMALL_BYTES)
+            return counted(size);
+        return small_away ? 0 : heap_counted_small(size);
+    }
+    static size_t placed(size_t size) { return PLACES && is_small(size) ? own_up_to[G][D] + 1 : size; }
 
     static PyMemAllocatorEx table() {
         return {next().ctx, malloc, calloc, realloc, PLACES ? next().free : free};
@@ -97,10 +112,6 @@ constexpr std::array TABLES{make_tables<false>(std::make_index_sequence<GENERATI
                             make_tables<true>(std::make_index_sequence<GENERATIONS>())};
 
 PyMemAllocatorEx table_of(size_t g, size_t domain) { return TABLES[places[g][domain]][g][domain](); }
-
-constexpr size_t RAW = 0;
-// pymalloc's SMALL_REQUEST_THRESHOLD, the same in all versions.
-constexpr size_t SMALL_BYTES = 512;
 
 void *allocate(size_t domain, size_t size) {
     switch (DOMAINS[domain]) {
@@ -141,9 +152,9 @@ bool is_hooked(size_t domain, size_t size = 1) {
 
 // For a domain without a hook, RAW having one: pymalloc answers small requests itself.
 size_t find_own_up_to(size_t domain) {
-    bool is_pymalloc = domain != RAW && !is_hooked(domain, 1) && !is_hooked(domain, SMALL_BYTES) &&
-                       is_hooked(domain, SMALL_BYTES + 1) && is_hooked(domain, 0);
-    return is_pymalloc ? SMALL_BYTES : 0;
+    bool is_pymalloc = domain != RAW && !is_hooked(domain, 1) && !is_hooked(domain, HEAP_SMALL_BYTES) &&
+                       is_hooked(domain, HEAP_SMALL_BYTES + 1) && is_hooked(domain, 0);
+    return is_pymalloc ? HEAP_SMALL_BYTES : 0;
 }
 
 bool equal(const PyMemAllocatorEx &a, const PyMemAllocatorEx &b) {
@@ -213,6 +224,7 @@ struct ArenaHook {
 
 bool heap_hooks_ensure(bool place) {
     place_samples = place;
+    small_away = false;
     ArenaHook::install();
     bool all = true;
     for (size_t domain = 0; domain < DOMAINS.size(); ++domain)
@@ -223,8 +235,33 @@ bool heap_hooks_ensure(bool place) {
 int heap_hooks_mend() {
     int mended = 0;
     for (size_t domain = 0; domain < DOMAINS.size(); ++domain)
-        mended += on_top(domain) == GENERATIONS && !is_hooked(domain) && install(domain);
+        if (domain == RAW || !small_away)
+            mended += on_top(domain) == GENERATIONS && !is_hooked(domain) && install(domain);
     return mended;
+}
+
+bool heap_hooks_small_apart() {
+    for (size_t domain = RAW + 1; domain < DOMAINS.size(); ++domain) {
+        size_t g = on_top(domain);
+        if (g == GENERATIONS || !places[g][domain])
+            return false;
+    }
+    return on_top(RAW) != GENERATIONS;
+}
+
+bool heap_hooks_small(bool on) {
+    bool all = true;
+    for (size_t domain = RAW + 1; domain < DOMAINS.size(); ++domain) {
+        size_t g = on_top(domain);
+        if (on) {
+            all &= is_hooked(domain) || install(domain);
+        } else if (g != GENERATIONS) {
+            PyMem_SetAllocator(DOMAINS[domain], &below[g][domain]);
+            in_use[g][domain] = false;
+        }
+    }
+    small_away = !on;
+    return all;
 }
 
 int heap_hooks_remove() {

@@ -92,6 +92,10 @@ void HeapSession::sample(void *block, size_t size, int64_t mean) {
         new_threads_.emplace_back(thread.serial, thread.tid);
         service_wake(); // its name goes when it ends
     }
+    hooked_objects +=
+        book.weigh(size).objects /
+        static_cast<double>(
+            1U << (size <= HEAP_SMALL_BYTES ? heap_small_shift.load(std::memory_order_relaxed) : 0));
     HeapBook::Sample sample{};
     sample.block = reinterpret_cast<uintptr_t>(block);
     sample.size = size;
@@ -114,6 +118,7 @@ void HeapSession::sample(void *block, size_t size, int64_t mean) {
 void HeapSession::drain() {
     Uncounted uncounted;
     guarded_.store(fault_guard_is_ours(), std::memory_order_relaxed);
+    turns.end_slot();
     if (watches_native.load(std::memory_order_acquire))
         native_memory_rescan();
     if (drains_ % moment_every_ == 0)
@@ -137,7 +142,7 @@ void HeapSession::note_moment() {
 }
 
 bool HeapSession::wants_python() {
-    if (time_to_mend_.load(std::memory_order_relaxed))
+    if (time_to_mend_.load(std::memory_order_relaxed) || turns.is_due())
         return true;
     HeapHeld held;
     return !book.stacks().unnamed().empty() || !new_threads_.empty();
@@ -147,6 +152,8 @@ void HeapSession::resolve() {
     Uncounted uncounted;
     if (time_to_mend_.exchange(false) && !stopped_mono_ns)
         mended.fetch_add(static_cast<uint64_t>(heap_hooks_mend()));
+    if (!stopped_mono_ns)
+        turns.take();
     name_threads();
     name_locations();
     compact_names();

@@ -17,6 +17,7 @@
 #include "probe/heap/heap.hpp"
 #include "probe/heap/heap_book.hpp"
 #include "probe/heap/heap_events.hpp"
+#include "probe/heap/heap_turns.hpp"
 #include "probe/heap/heap_types.hpp"
 
 namespace whet::probe {
@@ -67,10 +68,12 @@ class HeapSession final : public Collector {
     std::string write_peak(const std::vector<std::string> &comments);
 
     const HeapOptions options;
-    HeapBook book;            // under the mutex, like what follows
-    uint32_t first_epoch = 0; // what threads drew before is of other recordings
-    int64_t sampling_ns = 0;  // spent in sample()
-    int64_t types_ns = 0;     // spent in looking for types, under the GIL
+    HeapBook book;             // under the mutex, like what follows
+    uint32_t first_epoch = 0;  // what threads drew before is of other recordings
+    int64_t sampling_ns = 0;   // spent in sample()
+    int64_t types_ns = 0;      // spent in looking for types, under the GIL
+    double hooked_objects = 0; // that came to a hook, about
+    HeapTurns turns;           // under the GIL
     std::vector<HeapMoment> series;
 
     std::atomic<uint64_t> mended{0};

@@ -107,6 +107,8 @@ class HeapCollector:
             f"whet: heap_overhead_share={own_ns / max(s['duration_ns'], 1.0):.6f}",
             f"whet: heap_own_bytes={s['own_bytes']:.0f}",
         ]
+        if s["small_each"] > 1:
+            lines.append(f"whet: heap_small_each={s['small_each']:.0f}")
         return lines + doubt_lines(s, _DOUBTS)
 
     def profiles(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:

@@ -20,8 +20,10 @@ from whet.errors import CollectError
 
 __all__ = [
     "COLLECTORS",
+    "coarsen_heap",
     "collector_of",
     "difference",
+    "heap_interval_bytes",
     "is_on",
     "is_watched",
     "snapshot",
@@ -54,6 +56,8 @@ COLLECTORS = {
     "heap": ("heap_running", "mean_bytes", DEFAULT_MEAN_BYTES),
     "block": ("blocking_running", "threshold_ns", DEFAULT_THRESHOLD_NS),
 }
+# Of how many slots of time, as a power of two, small blocks are looked at in one; see `coarsen_heap`.
+HEAP_TURNS = (3, 4)
 # Collector -> how many `take` its difference right now.
 _watchers = dict.fromkeys(COLLECTORS, 0)
 
@@ -169,6 +173,24 @@ def switch_off(collector: str) -> None:
         else:
             probe.blocking_stop()
         _forks.release()
+
+
+def coarsen_heap(step: int) -> None:
+    """Have the heap collector, whoever started it, cost less from now on.
+
+    Args:
+        step: 0 looks at small blocks in one of 8 slots of 0.1 s, 1 in one of 16; each one more
+            takes half as many samples, of all blocks. Called with each step in turn.
+    """
+    probe = load_probe()
+    probe.heap_take_turns(HEAP_TURNS[min(step, 1)])
+    if step > 1:
+        probe.heap_double_mean()
+
+
+def heap_interval_bytes() -> int:
+    """Return the mean bytes between two samples of the heap, now."""
+    return _rate("heap")
 
 
 def snapshot(kind: str) -> bytes:

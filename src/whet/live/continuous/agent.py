@@ -11,12 +11,13 @@ import socket
 import sys
 import time
 
+from whet.collect import windows
 from whet.collect.exits import ExitHooks, ForkHooks
 from whet.collect.ticker import Ticker
 from whet.errors import SourceError, UsageError, WhetError
 from whet.live.continuous.backends import backend_for, check_label
 from whet.live.continuous.batch import Batch
-from whet.live.continuous.budget import Budget
+from whet.live.continuous.budget import HEAP_STEPS, Budget
 from whet.live.continuous.rolling import Rolling
 from whet.live.continuous.sender import Delivery, Sender
 from whet.live.continuous.spool import DEFAULT_SPOOL_BYTES, Spool
@@ -31,8 +32,9 @@ DEFAULT_WINDOW_S = 15.0
 DEFAULT_RATE_HZ = 100.0
 DEFAULT_SHARE = 0.01
 COLLECTORS = ("cpu", "heap", "block")
-# A collector that alone is above the budget is off for so many windows.
-REST_WINDOWS = 40
+# A collector that alone is above the budget, and cannot take less, is off for as many windows as bring its
+# cost down to the budget, but no more than these.
+MOST_REST_WINDOWS = 40
 # How soon something new in the queue is sent; how long the end of the process waits for it.
 SEND_EVERY_S = 0.5
 LAST_SEND_S = 1.0
@@ -69,8 +71,8 @@ def agent(
         profiles: collectors: `cpu`, `heap`, `block` (waits, and who made others wait).
         window_s: length of a profile, seconds, at least 1.
         rate_hz: samples per second of CPU time; fewer while they cost more than the budget.
-        budget: what all this may take of the process's CPU time; more than that lowers the rate, and a
-            collector that takes it alone rests.
+        budget: what all this may take of the process's CPU time; more than that lowers the rate, or has
+            the heap sampled less often; a collector that takes it alone after all rests.
         headers: of each request, X-Scope-OrgID for example.
         spool: where profiles wait for a backend that is away; None is below $XDG_STATE_HOME.
         spool_bytes: how much may wait in each process; then the oldest profiles give way.
@@ -136,6 +138,7 @@ class Agent:
         self._windows = 0
         self._trouble: str | None = None
         self._own_ns = 0
+        self._cut_ns: dict[str, int] = {}  # of own_ns, what is a collector's
         self._adopt_at_s = time.monotonic() + ADOPT_EVERY_S
         self._exit_hooks = ExitHooks(self._leave, _ignore)
         self._cutter = Ticker(self._cut_tick)
@@ -182,7 +185,7 @@ class Agent:
             _active = None
 
     def statistics(self) -> "dict[str, object]":
-        """Return how it goes: windows, batches sent, waiting, refused, dropped; rate; its cost; trouble."""
+        """Return how it goes: windows, batches sent, waiting, refused, dropped; rates; its cost; trouble."""
         return {
             "windows": self._windows,
             "sent": self._sender.sent,
@@ -192,6 +195,7 @@ class Agent:
             "dropped": self._spool.dropped + self._spool.unreadable,
             "adopted": self._spool.adopted,
             "rate_hz": self._budget.rate_hz,
+            "heap_interval_bytes": windows.heap_interval_bytes() if "heap" in self._rolling else None,
             "overhead_share": self._budget.spent_share,
             "resting": sorted(self._resting),
             "trouble": self._trouble or self._sender.trouble,
@@ -214,6 +218,7 @@ class Agent:
 
     def _start_collector(self, name: str) -> None:
         rolling = Rolling(name, int(self._budget.rate_hz) if name == "cpu" else None)
+        rolling.heap_step = self._budget.heap_step
         rolling.begin()
         self._rolling[name] = rolling
 
@@ -235,6 +240,7 @@ class Agent:
         return self._window_s - (time.monotonic_ns() - self._window_begin_ns) / 1e9
 
     def _cut(self) -> None:
+        step = self._budget.heap_step
         spent = self._account()
         found: dict[str, bytes] = {}
         for name in list(self._rolling):
@@ -243,6 +249,8 @@ class Agent:
             except WhetError as error:
                 self._trouble = str(error)
         self._queue(found)
+        if step != self._budget.heap_step and "heap" in self._rolling:
+            self._rolling["heap"].coarsen()
         for name in list(self._resting):
             self._resting[name] -= 1
             if not self._resting[name]:
@@ -252,10 +260,13 @@ class Agent:
         rolling = self._rolling[name]
         if name == "cpu":
             return rolling.cut(int(self._budget.rate_hz))
-        if spent_ns <= self._allowed_ns:
-            return rolling.cut()
+        begin_ns = time.thread_time_ns()
+        if spent_ns <= self._allowed_ns or (name == "heap" and self._budget.heap_step < HEAP_STEPS):
+            found = rolling.cut()
+            self._cut_ns[name] = time.thread_time_ns() - begin_ns
+            return found
         del self._rolling[name]
-        self._resting[name] = REST_WINDOWS
+        self._resting[name] = min(MOST_REST_WINDOWS, int(spent_ns / self._allowed_ns))
         return rolling.end()
 
     def _wake(self, name: str) -> None:
@@ -264,7 +275,7 @@ class Agent:
             del self._resting[name]
         except WhetError as error:
             self._trouble = str(error)
-            self._resting[name] = REST_WINDOWS
+            self._resting[name] = MOST_REST_WINDOWS
 
     def _account(self) -> dict[str, float]:
         """Tell the budget what the window cost; return what each collector took of it, ns."""
@@ -275,7 +286,12 @@ class Agent:
         total_ns = sum(spent.values()) + own_ns
         program_ns = max(process_ns - total_ns, 0.0)
         self._allowed_ns = self._budget.allowed_ns(program_ns=program_ns, wall_ns=wall_ns)
-        self._budget.account(spent_ns=total_ns, program_ns=program_ns, wall_ns=wall_ns)
+        for name, cut_ns in self._cut_ns.items():
+            spent[name] = spent.get(name, 0.0) + cut_ns
+        self._cut_ns.clear()
+        self._budget.account(
+            spent_ns=total_ns, program_ns=program_ns, wall_ns=wall_ns, heap_ns=spent.get("heap", 0.0)
+        )
         self._window_start = now
         return spent
 

@@ -24,11 +24,15 @@ class Rolling:
     Args:
         collector: `cpu`, `heap` or `block`.
         rate: of a collector that we start, see `windows.switch_on`.
+
+    Attributes:
+        heap_step: how coarsely the heap is sampled, where we started it: see `windows.coarsen_heap`.
     """
 
     def __init__(self, collector: str, rate: int | None = None) -> None:
         self.collector = collector
         self.rate = rate
+        self.heap_step = 0
         self._ours = False
         self._spent_ns = 0.0
         self._before: dict[str, bytes] | None = None
@@ -45,6 +49,8 @@ class Rolling:
         if self._ours:
             windows.switch_on(self.collector, self.rate)
             self._before = None
+            for step in range(self.heap_step + 1 if self.collector == "heap" else 0):
+                windows.coarsen_heap(step)
         else:
             self._before = windows.snapshots(self.collector)
 
@@ -72,6 +78,12 @@ class Rolling:
             windows.switch_off(self.collector)
             self.begin()
         return found
+
+    def coarsen(self) -> None:
+        """Have the heap cost less from now on, if it is ours."""
+        self.heap_step += 1
+        if self._ours and windows.is_on(self.collector):
+            windows.coarsen_heap(self.heap_step)
 
     def end(self) -> dict[str, bytes]:
         """Return the last window's profiles and stop the collector, if it is ours."""

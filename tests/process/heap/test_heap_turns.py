@@ -1,0 +1,68 @@
+"""Small blocks looked at in turns: what is estimated is what a hook in place all the time would say."""
+
+import time
+
+import pytest
+
+from process.harness import needs_collector
+from whet.collect import windows
+from whet.collect.heap import HeapCollector
+from whet.collect.probe import load_probe
+
+pytestmark = needs_collector
+
+MEAN_BYTES = 64 * 1024
+
+
+@pytest.fixture
+def collector():
+    made = HeapCollector(mean_bytes=MEAN_BYTES)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_large_blocks_are_seen_whosever_turn_it_is(collector):
+    load_probe().heap_take_turns(4)
+    held = []
+    for _ in range(20):
+        held.append(bytearray(4 << 20))
+        time.sleep(0.02)
+    # Sixty-four intervals long: none is missed.
+    assert collector.statistics()["inuse_bytes"] >= 80 << 20
+    held.clear()
+    assert collector.statistics()["inuse_bytes"] < 4 << 20
+
+
+def test_small_blocks_are_seen_in_their_turns_and_their_frees_always(collector):
+    load_probe().heap_take_turns(2)
+    begin, held = time.monotonic(), []
+    while collector.statistics()["inuse_bytes"] < 4 << 20:
+        assert time.monotonic() < begin + 60
+        held.extend(bytes(400) for _ in range(1000))
+    assert collector.statistics()["small_each"] == 4
+    held.clear()
+    assert collector.statistics()["inuse_bytes"] < 1 << 20
+
+
+def test_turns_end_and_every_small_block_counts_again(collector):
+    load_probe().heap_take_turns(4)
+    time.sleep(0.3)
+    load_probe().heap_take_turns(0)
+    before = collector.statistics()
+    for _ in range(100_000):
+        bytes(300)
+    after = collector.statistics()
+    # 333 bytes each, 508 intervals: five standard deviations.
+    allocated = after["alloc_bytes"] - before["alloc_bytes"]
+    assert allocated == pytest.approx(100_000 * 333, rel=5 / 508**0.5)
+
+
+def test_coarser_steps_keep_what_is_in_use(collector):
+    held = [bytes(100_000) for _ in range(1000)]
+    for step in range(4):
+        windows.coarsen_heap(step)
+    assert windows.heap_interval_bytes() == 4 * MEAN_BYTES
+    # 381 intervals, of which three in four stay or go: five standard deviations.
+    assert collector.statistics()["inuse_bytes"] == pytest.approx(1e8, rel=5 / 381**0.5)
+    del held
