@@ -9,10 +9,12 @@ WANTED has are skipped. `python tests/go_toolchain.py` says which Go it is, and 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +71,35 @@ def go_on_path() -> str:
     found = toolchain()
     path = os.environ["PATH"]
     return f"{Path(found.command).parent}{os.pathsep}{path}" if found else path
+
+
+def built_program(folder: Path) -> Path:
+    """Build the Go program of a folder with a go.mod; return its file.
+
+    It is built once for its sources and this Go. The test is skipped where Go is too old or the modules
+    cannot be had; a program that does not compile fails it.
+    """
+    go = go_command()
+    found = toolchain()
+    assert found is not None
+    sources = [found.version.encode(), *(path.read_bytes() for path in sorted(folder.iterdir()))]
+    digest = hashlib.sha256(b"\0".join(sources)).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whet-tests"
+    program = cache / f"{folder.name}-{digest}"
+    if program.exists():
+        return program
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as made:
+        done = subprocess.run(
+            [go, "build", "-mod=readonly", "-buildvcs=false", "-o", f"{made}/program", "."],
+            cwd=folder, env={**os.environ, "GOWORK": "off"}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        # What comes from the compiler begins with the package's name.
+        assert "\n# " not in f"\n{done.stderr}", done.stderr
+        if done.returncode:
+            pytest.skip(f"{folder.name} cannot be built: {done.stderr.strip().splitlines()[-1]}")
+        Path(made, "program").replace(program)
+    return program
 
 
 def _asked(go: str, version: str) -> Toolchain:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from go_toolchain import go_command
+from go_toolchain import built_program, go_command
 from process.harness import needs_collector
 from process.live_servers import Answer, ask, live_program
 from whet.cli.main import main
@@ -25,7 +25,7 @@ from whet.formats.pprof import decode
 
 pytestmark = needs_collector
 
-SOURCE = Path(__file__).parent / "goserver" / "main.go"
+SERVER = Path(__file__).parent / "goserver"
 # Profiles, and paths that are none.
 NAMES = [
     "allocs", "block", "cmdline", "goroutine", "goroutineleak", "heap", "mutex", "symbol", "threadcreate",
@@ -64,16 +64,9 @@ OF_THE_CONNECTION = ("connection", "content-length", "date", "transfer-encoding"
 
 
 @pytest.fixture(scope="module")
-def go_server(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("goserver")
-    binary = directory / "server"
-    shutil.copy(SOURCE, directory)
-    # Without a version, Go builds a server that behaves like those of years ago.
-    (directory / "go.mod").write_text("module server\n\ngo 1.27\n")
-    subprocess.run(
-        [go_command(exact=True), "build", "-o", str(binary), "."], cwd=directory, check=True, timeout=240
-    )
-    process = subprocess.Popen([str(binary)], stdout=subprocess.PIPE, text=True)
+def go_server():
+    go_command(exact=True)
+    process = subprocess.Popen([built_program(SERVER)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     yield process.stdout.readline().strip()
     process.kill()
@@ -196,10 +189,13 @@ def test_a_second_profile_is_refused_until_nobody_waits_for_the_first(which, ref
     def status() -> int:
         return ask(address, "/debug/pprof/profile?seconds=1").status
 
-    with socket.create_connection((host, int(port))) as first:
-        first.sendall(b"GET /debug/pprof/profile?seconds=250 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        while (now := status()) == 200:
-            pass
+    now = 200
+    with contextlib.ExitStack() as held:
+        # Which of two requests is the first is left to chance.
+        while now == 200:
+            connection = held.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(b"GET /debug/pprof/profile?seconds=250 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            now = status()
         assert now == refused
     while (now := status()) == refused:
         pass

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from interop.sample_counts import sample_counts
 from pprof_strategies import profiles
 from whet.formats.pprof import decode, encode
 from whet.live.continuous.backends import Datadog, Otlp
@@ -34,47 +35,6 @@ def batch(**of_kinds: Profile) -> Batch:
         profiles={kind: encode(profile) for kind, profile in of_kinds.items()},
         identity=IDENTITY,
     )
-
-
-def ours(profile: Profile, number: int) -> Counter[tuple[object, ...]]:
-    """Return what the samples of one value type say, with texts in place of numbers."""
-    p, s, labels = profile, profile.samples, profile.samples.labels
-
-    def text(index: int) -> str:
-        # What is not UTF-8 is a '?' for each byte.
-        return p.strings.text(index).encode("utf-8", "replace").decode()
-
-    places = [
-        (
-            None if p.locations.mapping[i] < 0 else text(p.mappings.filename[p.locations.mapping[i]]),
-            int(p.locations.address[i]),
-            *(
-                (
-                    text(p.functions.name[p.locations.line_function[k]]),
-                    text(p.functions.filename[p.locations.line_function[k]]),
-                    int(p.functions.start_line[p.locations.line_function[k]]),
-                    int(p.locations.line[k]),
-                    int(p.locations.column[k]),
-                )
-                for k in range(p.locations.line_start[i], p.locations.line_start[i + 1])
-            ),
-        )
-        for i in range(len(p.locations))
-    ]
-    found: Counter[tuple[object, ...]] = Counter()
-    for i in range(len(s)):
-        kept = [
-            (
-                text(labels.key[k]),
-                text(labels.text[k]) if labels.text[k] else int(labels.number[k]),
-                text(labels.unit[k]),
-            )
-            for k in range(s.label_start[i], s.label_start[i + 1])
-        ]
-        stack = tuple(places[place] for place in s.stack[s.stack_start[i] : s.stack_start[i + 1]])
-        if s.values[i, number]:
-            found[stack, tuple(kept), int(s.values[i, number])] += 1
-    return found
 
 
 def theirs(profile: object, dictionary: object) -> Counter[tuple[object, ...]]:
@@ -116,7 +76,9 @@ def test_otlp_says_what_the_profiles_say(one: Profile, other: Profile) -> None:
     assert len(scope.profiles) == len(expected)
     for got, (profile, number) in zip(scope.profiles, expected, strict=True):
         # A mapping of zeros only is the row that means none.
-        assert no_empty_mapping(theirs(got, request.dictionary)) == no_empty_mapping(ours(profile, number))
+        assert no_empty_mapping(theirs(got, request.dictionary)) == no_empty_mapping(
+            sample_counts(profile, number)
+        )
         assert got.time_unix_nano == profile.time_nanos % 2**64
         assert got.duration_nano == profile.duration_nanos % 2**64
         assert got.period == profile.period

@@ -4,7 +4,6 @@ import gzip
 import itertools
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from go_toolchain import go_command
+from go_toolchain import built_program
 from process.harness import needs_collector
 from whet.formats import pprof
 from whet.live.continuous.batch import Batch
@@ -27,18 +26,8 @@ pytestmark = needs_collector
 
 
 @pytest.fixture(scope="module")
-def backend_program(tmp_path_factory):
-    """Return the built backend, or skip with the reason."""
-    go = go_command()
-    folder = tmp_path_factory.mktemp("pyroscope")
-    for path in BACKEND.iterdir():
-        shutil.copy(path, folder)
-    built = subprocess.run(
-        [go, "build", "-o", "backend", "."], cwd=folder, capture_output=True, text=True, check=False
-    )
-    if built.returncode:
-        pytest.skip(f"Pyroscope's modules cannot be built here: {built.stderr.strip().splitlines()[-1]}")
-    return folder / "backend"
+def backend_program():
+    return built_program(BACKEND)
 
 
 @contextmanager

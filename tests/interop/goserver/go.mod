@@ -1,0 +1,4 @@
+// Without a version, Go builds a server that behaves like those of years ago.
+module goserver
+
+go 1.27
