@@ -106,6 +106,26 @@ def test_proxy_gets_the_whole_address():
     assert (target.proxy.host, target.proxy.port) == ("p", 3128)
 
 
+def test_user_of_a_proxy_is_told_to_the_proxy_only():
+    header = b"\r\nProxy-Authorization: Basic dTpwIHE=\r\n"
+    assert header in parse_target("http://h/x", Message(), proxy="http://u:p%20q@p:3128").encoded()
+    assert header not in parse_target("https://h/x", Message(), proxy="u:p%20q@p:3128").encoded()
+
+
+def test_body_that_looks_like_a_file_of_curl_is_sent_and_told(tmp_path):
+    (tmp_path / "body").touch()
+    call = parse(["-d", f"@{tmp_path}/body", "-m", "POST", URL])
+    assert call.options.target.encoded().endswith(f"\r\n\r\n@{tmp_path}/body".encode())
+    assert call.note == f"-d: '@{tmp_path}/body' is sent as it is; -D {tmp_path}/body sends the file"
+    assert not parse(["-d", "@nobody", "-m", "POST", URL]).note
+
+
+def test_address_without_a_scheme_is_told_with_one():
+    with pytest.raises(UsageError) as caught:
+        parse(["127.0.0.1:80/x"])
+    assert caught.value.hint == "whet load http://127.0.0.1:80/x"
+
+
 @pytest.mark.parametrize(
     ("status", "location", "method", "url", "keeps"),
     [
@@ -144,7 +164,11 @@ def test_redirect_to_what_is_no_address_is_refused(location):
         (["http://[::1/"], "not an address"),
         (["http://a\x00b/"], "not an address"),
         (["http://a\x7f/"], "not an address"),
-        (["-x", "http://", URL], "not an address"),
+        (["-x", "http://", URL], "-x: http://: not an address"),
+        (["-x", "h:99999", URL], "-x: http://h:99999: not an address"),
+        (["-x", "https://h", URL], "-x: https://h: connections to a proxy are made without TLS"),
+        (["-x", "p:1", "-h2", URL], "-h2 through a proxy is for https"),
+        (["--compare", "http://b", "-n", "5", URL], "--compare needs a time"),
         (["-n", "0", URL], "-n: '0' is not a whole number"),
         (["-n", "²", URL], "-n: '²' is not a whole number"),
         (["-c", "1e3", URL], "-c: '1e3' is not a whole number"),

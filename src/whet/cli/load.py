@@ -38,6 +38,8 @@ def main(argv: list[str], streams: Streams) -> int:
     if call is None:
         streams.write(HELP)
         return 0
+    if call.note and not call.quiet:
+        streams.talk(f"whet: {call.note}")
     if call.other:
         from whet.cli import load_compare
 

@@ -45,7 +45,7 @@ with one dash or two; they may stand anywhere.
   -host NAME            the Host header
   -a NAME:PASSWORD      basic authentication
   -d BODY  -D FILE      the request's body, or the file that holds it
-  -x HOST:PORT          go through this HTTP proxy
+  -x HOST:PORT          go through this HTTP proxy; NAME:PASSWORD@ before it logs in
       --unix-socket PATH   connect to this socket
   -h2                   HTTP/2
   -disable-compression, -disable-keepalive, -disable-redirects
@@ -92,6 +92,7 @@ class Call:
         other: the second address of a comparison.
         profile_url: of the server to be recorded; empty: none.
         recording: directory to file in; None makes one.
+        note: what the user may have meant otherwise; empty if nothing.
     """
 
     options: LoadOptions
@@ -102,6 +103,7 @@ class Call:
     recording: str | None
     seed: int | None
     quiet: bool
+    note: str
 
 
 class _Values(Words):
@@ -169,6 +171,7 @@ def parse(argv: Sequence[str]) -> Call | None:
         recording=words.text("recording") or None,
         seed=words.whole("seed", 0) or None,
         quiet="quiet" in words.flags,
+        note=_note(words.text("d")),
     )
     _check(call, words)
     return call
@@ -205,6 +208,12 @@ def _body(words: _Values) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise SourceError(f"-D: {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _note(body: str) -> str:
+    if body.startswith("@") and Path(body[1:]).is_file():
+        return f"-d: {body!r} is sent as it is; -D {body[1:]} sends the file"
+    return ""
 
 
 def _options(words: _Values, target: Target) -> LoadOptions:
@@ -253,10 +262,13 @@ def _check(call: Call, words: _Values) -> None:
         raise UsageError("--compare prints text or JSON, and records no profile", hint=_HINT)
     if call.profile_url and call.count > 1:
         raise UsageError("--while-profiling records one load", hint="leave --count out")
-    if call.profile_url and "n" in words.values and "z" not in words.values:
-        raise UsageError("--while-profiling needs a time", hint="-z 10s instead of -n")
+    for name in ("while-profiling", "compare"):
+        if name in words.values and "n" in words.values and "z" not in words.values:
+            raise UsageError(f"--{name} needs a time", hint="-z 10s instead of -n")
     if call.recording and not call.profile_url:
         raise UsageError("--recording is for --while-profiling", hint=_HINT)
+    if options.http2 and options.target.proxy and options.target.origin.scheme == "http":
+        raise UsageError("-h2 through a proxy is for https:// addresses", hint="leave -h2 or -x out")
     if options.target.proxy and options.target.origin.socket_path:
         raise UsageError("-x and --unix-socket exclude each other")
     if "d" in words.values and "D" in words.values:

@@ -148,6 +148,22 @@ def test_server_that_is_not_there_is_one_line_and_status_2(url, text):
     assert text in err.splitlines()[0]
 
 
+def test_proxy_that_is_not_there_is_named():
+    status, out, err = load("-x", "127.0.0.1:1", "http://no.such.host/")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[0].endswith("the proxy: connection refused")
+
+
+def test_what_is_no_address_of_a_profile_is_told_before_the_load(tmp_path):
+    with raw_server(answering(OK)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        recording = "--recording", tmp_path / "rec"
+        status, out, err = load("--while-profiling", "nonsense", *recording, "-z", "1m", url)
+        assert (status, out, server.connections) == (2, "", 0)
+    assert err.startswith("whet: error: --while-profiling: 'nonsense' is no address\n")
+    assert not (tmp_path / "rec").exists()
+
+
 def test_tls_with_a_server_that_has_none_is_one_line_and_status_2():
     def behave(connection, _number):
         connection.recv(1000)

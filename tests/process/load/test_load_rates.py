@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import random
 import threading
+import time
 
 import pytest
 
-from process.load.servers import answering, go_program, go_server, load, raw_server
+from process.load.servers import answering, go_program, go_server, load, raw_server, read_request
+from whet.analyze.load.histogram import RELATIVE_ERROR
+from whet.driver.load.lane import load_native
 
 __all__ = ["go_program"]
+CLIENTS = ["asyncio", *(["auto"] if load_native() else [])]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -82,6 +88,32 @@ def test_latency_is_the_delay_that_the_server_makes(delay_ms):
     # Timers are up to a millisecond late; a busy machine adds to many requests, but not to all of them.
     assert read["latency"]["lowest_ns"] < delay_ms * 1e6 + 10e6
     assert read["phases"]["wait"]["percentiles_ns"]["50"] >= 0.8 * delay_ms * 1e6
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_latencies_are_those_between_the_server_s_own_clock_readings(client):
+    """One connection: each latency is more than the server held it, all of them less than the time."""
+    held_ns, delays_s = [], [0.0005] * 180 + [0.002] * 15 + [0.03] * 5
+    random.Random(1).shuffle(delays_s)
+
+    def behave(connection, _number):
+        for delay_s in delays_s:
+            read_request(connection)
+            begin_ns = time.perf_counter_ns()
+            time.sleep(delay_s)
+            held_ns.append(time.perf_counter_ns() - begin_ns)
+            connection.sendall(OK)
+
+    with raw_server(behave) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        read = numbers("-n", 200, "-c", 1, "--loop", client, url)
+    latency, held_ns = read["latency"], sorted(held_ns)
+    assert latency["mean_ns"] >= sum(held_ns) / 200
+    assert latency["mean_ns"] * 200 <= read["wall_ns"]
+    for percent, held in latency["percentiles_ns"].items():
+        assert held >= held_ns[math.ceil(float(percent) * 2) - 1] * (1 - RELATIVE_ERROR)
+    # A busy machine adds to many requests, but not to all of them.
+    assert latency["lowest_ns"] - held_ns[0] < 5_000_000
 
 
 def test_rate_is_kept_and_every_request_of_a_number_is_sent():

@@ -225,11 +225,12 @@ def test_ipv6_is_loaded():
 
 
 def test_proxy_is_asked_for_the_whole_address_and_for_tunnels(go_program):
-    seen = []
+    seen, users = [], []
 
     def proxy(connection, _number):
         while head := read_request(connection):
             seen.append(head.split(b"\r\n")[0])
+            users.append(b"\r\nProxy-Authorization: Basic dTpw\r\n" in head)
             if head.startswith(b"CONNECT"):
                 host, port = head.split()[1].decode().rsplit(":", 1)
                 with socket.create_connection((host, int(port))) as other:
@@ -248,10 +249,11 @@ def test_proxy_is_asked_for_the_whole_address_and_for_tunnels(go_program):
 
     with raw_server(proxy) as server, go_server(go_program, "tls") as url:
         plain = numbers("-n", 5, "-c", 1, "-x", f"127.0.0.1:{server.port}", "http://no.such.host/x?y")
-        tls = numbers("-n", 5, "-c", 1, "-x", f"127.0.0.1:{server.port}", f"{url}/")
+        tls = numbers("-n", 5, "-c", 1, "-x", f"u:p@127.0.0.1:{server.port}", f"{url}/")
     assert plain["answers"] == tls["answers"] == 5
     assert seen[0] == b"GET http://no.such.host/x?y HTTP/1.1"
     assert seen[-1] == f"CONNECT {url.removeprefix('https://')} HTTP/1.1".encode()
+    assert (users[0], users[-1]) == (False, True)
 
 
 def test_csv_has_a_line_for_each_answer_with_the_columns_of_hey(go_url, tmp_path):

@@ -85,7 +85,8 @@ class Crew:
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         except DialError as error:
-            hint = "is the server running?" if "refused" in str(error) else None
+            who = "proxy" if self._options.target.proxy else "server"
+            hint = f"is the {who} running?" if "refused" in str(error) else None
             raise SourceError(f"{self._options.target.url}: {error}", hint=hint) from None
         except TimeoutError:
             text = f"{self._options.target.url}: no connection within {self._options.timeout_s:g} s"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from whet.driver.load.target import Origin
+from whet.driver.load.target import Origin, basic
 
 __all__ = ["DialError", "Dialed", "Dialer"]
 
@@ -129,7 +129,7 @@ class Dialer:
                 self._addresses.insert(0, self._addresses.pop(place))
             return made
         assert problem is not None
-        raise DialError(_reason(problem))
+        raise DialError(f"{'the proxy: ' if self._proxy else ''}{_reason(problem)}")
 
     async def _resolve(self) -> list[_Address]:
         to = self._proxy or self.origin
@@ -149,7 +149,10 @@ class Dialer:
         loop = asyncio.get_running_loop()
         host = f"[{self.origin.host}]" if ":" in self.origin.host else self.origin.host
         place = f"{host}:{self.origin.port}"
-        await loop.sock_sendall(made, f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode())
+        lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
+        if self._proxy and self._proxy.user:
+            lines.append(f"Proxy-Authorization: {basic(self._proxy.user)}")
+        await loop.sock_sendall(made, "\r\n".join([*lines, "\r\n"]).encode())
         answer = b""
         while b"\r\n\r\n" not in answer:
             # Byte by byte: what follows the head belongs to TLS.

@@ -22,10 +22,10 @@ from whet.collect.recording import (
     release,
     write_atomically,
 )
-from whet.driver.fetch import fetch
+from whet.driver.fetch import fetch, is_address
 from whet.driver.request import Request
 from whet.driver.run import Recorded, write_meta
-from whet.errors import SourceError, WhetError
+from whet.errors import SourceError, UsageError, WhetError
 from whet.formats import pprof
 from whet.model.profile import Profile
 
@@ -51,8 +51,12 @@ class Filing:
 
         Raises:
             SourceError: it cannot be written, or holds something else.
+            UsageError: it is no address.
         """
         self._address = _with_endpoint(address)
+        if not is_address(self._address):
+            hint = "http://HOST:PORT, whose /debug/pprof/profile is asked"
+            raise UsageError(f"--while-profiling: {address!r} is no address", hint=hint)
         self._seconds = seconds
         self.directory = fresh_directory("load") if directory is None else str(Path(directory).absolute())
         self._made = claim(self.directory)

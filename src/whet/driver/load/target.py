@@ -25,12 +25,17 @@ _SECRET = ("authorization", "cookie", "cookie2", "www-authenticate")
 
 @dataclass(frozen=True)
 class Origin:
-    """Whom to connect to; with a `socket_path`, the host is only a name."""
+    """Whom to connect to; with a `socket_path`, the host is only a name.
+
+    Attributes:
+        user: a proxy's `name:password`.
+    """
 
     scheme: str
     host: str
     port: int
     socket_path: str = ""
+    user: str = ""
 
     @property
     def authority(self) -> str:
@@ -72,8 +77,11 @@ class Target:
     def encoded(self) -> bytes:
         """Return the request's bytes."""
         message = self.message
-        line = self.url if self.proxy and self.origin.scheme == "http" else self.path
+        via = self.proxy if self.origin.scheme == "http" else None
+        line = self.url if via else self.path
         lines = [f"{message.method} {line} HTTP/1.1", f"Host: {message.host or self.origin.authority}"]
+        if via and via.user:
+            lines.append(f"Proxy-Authorization: {basic(via.user)}")
         lines += [f"{name}: {value}" for name, value in message.headers]
         if message.body or message.method in ("POST", "PUT", "PATCH"):
             lines.append(f"Content-Length: {len(message.body)}")
@@ -118,10 +126,24 @@ def parse_target(url: str, message: Message, *, proxy: str = "", socket_path: st
     origin, path, user = _split(url)
     if user and not any(name.lower() == "authorization" for name, _ in message.headers):
         message = replace(message, headers=(*message.headers, ("Authorization", basic(user))))
-    via = None
-    if proxy:
-        via, _, _ = _split(proxy if "://" in proxy else f"http://{proxy}")
+    via = parse_proxy(proxy) if proxy else None
     return Target(replace(origin, socket_path=socket_path), path, message, via)
+
+
+def parse_proxy(text: str) -> Origin:
+    """Return a proxy from `host:port`, with `http://` and `name:password@` before it or not.
+
+    Raises:
+        UsageError: it is none.
+    """
+    hint = "-x HOST:PORT"
+    try:
+        origin, _, user = _split(text if "://" in text else f"http://{text}")
+    except UsageError as error:
+        raise UsageError(f"-x: {error}", hint=hint) from None
+    if origin.scheme != "http":
+        raise UsageError(f"-x: {text}: connections to a proxy are made without TLS", hint=hint)
+    return replace(origin, user=user)
 
 
 def basic(user: str) -> str:
@@ -168,7 +190,7 @@ def _is_text(value: str) -> bool:
 
 def _split(url: str) -> tuple[Origin, str, str]:
     """Take an address apart: origin, path with query, and `name:password` or nothing."""
-    hint = "whet load http://HOST:PORT/PATH"
+    hint = "whet load http://HOST:PORT/PATH" if "://" in url else f"whet load http://{url}"
     try:
         parts = urllib.parse.urlsplit(url)
         port, host = parts.port, parts.hostname
