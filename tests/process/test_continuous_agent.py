@@ -181,6 +181,9 @@ def test_unchanged_program_is_profiled(tmp_path):
     [
         ({"WHET_AGENT": "ftp://host"}, "no place that profiles can be pushed to"),
         ({"WHET_AGENT": "/tmp/x", "WHET_AGENT_WINDOW": "soon"}, "'soon' is not a number"),
+        ({"WHET_AGENT": "/tmp/x", "WHET_AGENT_WINDOW": "nan"}, "a window takes 1 to 86400 seconds"),
+        ({"WHET_AGENT": "/tmp/x", "WHET_AGENT_BUDGET": "5"}, "a share between 0 and 1, not 5"),
+        ({"WHET_AGENT": "/tmp/x", "WHET_AGENT_RATE": "nan"}, "between 1 and 10000 Hz, not nan"),
         ({"WHET_AGENT": "/tmp/x", "WHET_AGENT_TAGS": "zone"}, "'zone' is not name=value"),
         ({"WHET_AGENT": "/tmp/x", "WHET_AGENT_PROFILES": "gpu"}, "profiles are some of cpu, heap, block"),
         ({"WHET_AGENT": "/tmp/x", "WHET_AGENT_SPOOL": "/proc/none"}, "cannot queue profiles there"),

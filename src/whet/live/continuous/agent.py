@@ -12,6 +12,7 @@ import sys
 import time
 
 from whet.collect import windows
+from whet.collect.cpu import MAX_RATE_HZ
 from whet.collect.exits import ExitHooks, ForkHooks
 from whet.collect.ticker import Ticker
 from whet.errors import SourceError, UsageError, WhetError
@@ -22,13 +23,14 @@ from whet.live.continuous.rolling import Rolling
 from whet.live.continuous.sender import Delivery, Sender
 from whet.live.continuous.spool import DEFAULT_SPOOL_BYTES, Spool
 
-__all__ = ["DEFAULT_SHARE", "DEFAULT_WINDOW_S", "Agent", "agent"]
+__all__ = ["DEFAULT_RATE_HZ", "DEFAULT_SHARE", "DEFAULT_WINDOW_S", "Agent", "agent"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEFAULT_WINDOW_S = 15.0
+LONGEST_WINDOW_S = 86_400.0
 DEFAULT_RATE_HZ = 100.0
 DEFAULT_SHARE = 0.01
 COLLECTORS = ("cpu", "heap", "block")
@@ -69,8 +71,8 @@ def agent(
         service: the label `service_name`; the program's name if None.
         tags: further labels of every profile.
         profiles: collectors: `cpu`, `heap`, `block` (waits, and who made others wait).
-        window_s: length of a profile, seconds, at least 1.
-        rate_hz: samples per second of CPU time; fewer while they cost more than the budget.
+        window_s: length of a profile, seconds, 1 to 86,400.
+        rate_hz: samples per second of CPU time, 1 to 10,000; fewer while they cost more than the budget.
         budget: what all this may take of the process's CPU time; more than that lowers the rate, or has
             the heap sampled less often; a collector that takes it alone after all rests.
         headers: of each request, X-Scope-OrgID for example.
@@ -87,8 +89,10 @@ def agent(
     labels = {"service_name": service or _program(), "hostname": socket.gethostname()}
     labels.update((check_label(name), str(value)) for name, value in (tags or {}).items())
     backend, address = backend_for(push)
-    if window_s < 1:
-        raise UsageError(f"a window takes at least 1 second, not {window_s:g}")
+    if not 1 <= window_s <= LONGEST_WINDOW_S:
+        raise UsageError(f"a window takes 1 to {LONGEST_WINDOW_S:g} seconds, not {window_s:g}")
+    if not 1 <= rate_hz <= MAX_RATE_HZ:
+        raise UsageError(f"the rate must lie between 1 and {MAX_RATE_HZ} Hz, not {rate_hz:g}")
     if not profiles or not set(profiles) <= set(COLLECTORS):
         raise UsageError(f"profiles are some of {', '.join(COLLECTORS)}, not {', '.join(profiles) or 'none'}")
     if not 0 < budget <= 1:

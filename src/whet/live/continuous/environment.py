@@ -3,7 +3,7 @@
 import os
 
 from whet.errors import UsageError
-from whet.live.continuous.agent import DEFAULT_WINDOW_S, agent
+from whet.live.continuous.agent import DEFAULT_RATE_HZ, DEFAULT_SHARE, DEFAULT_WINDOW_S, agent
 
 __all__ = ["start_agent"]
 
@@ -12,8 +12,8 @@ def start_agent() -> None:
     """Start the agent that WHET_AGENT and the variables beside it describe.
 
     WHET_AGENT_SERVICE, WHET_AGENT_TAGS (name=value,...), WHET_AGENT_PROFILES (cpu,heap,block),
-    WHET_AGENT_WINDOW (seconds), WHET_AGENT_HEADERS (name=value,...) and WHET_AGENT_SPOOL are the
-    arguments of `whet.live.agent`.
+    WHET_AGENT_WINDOW (seconds), WHET_AGENT_RATE (Hz), WHET_AGENT_BUDGET (a share), WHET_AGENT_HEADERS
+    (name=value,...) and WHET_AGENT_SPOOL are the arguments of `whet.live.agent`.
 
     Raises:
         CollectError, SourceError, UsageError: as `agent` does.
@@ -25,6 +25,8 @@ def start_agent() -> None:
         headers=_pairs("HEADERS"),
         profiles=tuple((_variable("PROFILES") or "cpu,heap").split(",")),
         window_s=_number("WINDOW", DEFAULT_WINDOW_S),
+        rate_hz=_number("RATE", DEFAULT_RATE_HZ),
+        budget=_number("BUDGET", DEFAULT_SHARE),
         spool=_variable("SPOOL") or None,
     )
 
