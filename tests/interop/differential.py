@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import whet
-from go_toolchain import go_command
+from go_toolchain import go_command, is_older
 from interop.generated import random_profile
 from interop.pprof_oracle import run_whet
 from interop.real_profiles import go_profiles, recorded_profiles
@@ -69,6 +69,7 @@ def _option(rng: random.Random) -> str:
         + ["mean", "divide_by", "relative_percentages", "drop_negative", "call_tree", "noinlines"] * 2
         + ["showcolumns", "compact_labels", "nodecount", "nodefraction", "edgefraction", "trim", "unit"] * 2
         + ["sample_index", "cum", "granularity", "granularity", "trim_path", "source_path", "add_comment"]
+        + ["all_frames"]
     )
     if name in ("focus", "ignore", "hide", "show", "show_from", "prune_from"):
         return f"-{name}={rng.choice(_REGEXPS)}"
@@ -99,6 +100,8 @@ def random_call(seed: int, directory: Path, real: Sequence[Path] = ()) -> list[s
     """Write the profiles of a case, or choose real ones, and return pprof's arguments."""
     rng = random.Random(seed)
     options = {o.split("=")[0]: o for o in (_option(rng) for _ in range(rng.choice([0, 1, 1, 2, 3, 4])))}
+    if is_older():
+        options.pop("-all_frames", None)
     granularities = [
         o for o in options if o[1:] in ("functions", "filefunctions", "files", "lines", "addresses")
     ]

@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import pytest
 
 from go_toolchain import built_program, go_command
+from interop.pprof_oracle import difference
 from process.harness import needs_collector
 from process.live_servers import Answer, ask, live_program
 from whet.cli.main import main
@@ -200,6 +201,17 @@ def test_a_second_profile_is_refused_until_nobody_waits_for_the_first(which, ref
     while (now := status()) == refused:
         pass
     assert now == 200
+
+
+@pytest.mark.parametrize("which", ["server", "go_server"])
+@pytest.mark.parametrize("form", ["?debug=0", "?debug=1"])
+def test_both_tools_read_the_same_in_answers_of_both_servers(which, form, request, tmp_path):
+    found = {}
+    for name in sorted(WITH_WINDOWS):
+        path = tmp_path / name
+        path.write_bytes(ask(request.getfixturevalue(which), f"/debug/pprof/{name}{form}").body)
+        found[name] = difference(["-traces", str(path)])
+    assert found == dict.fromkeys(found, "")
 
 
 def go_pprof(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:

@@ -30,7 +30,10 @@ def go_profiles(tmp_path_factory):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("report", REPORTS)
 def test_go_profile_is_reported_like_pprof(go_profiles, kind, report):
-    assert difference([report, str(go_profiles / f"{kind}.pb.gz")]) == ""
+    profile = go_profiles / f"{kind}.pb.gz"
+    if not profile.exists():
+        pytest.skip(f"this Go has no {kind} profile")
+    assert difference([report, str(profile)]) == ""
 
 
 @pytest.mark.parametrize("options", [o for o in OPTIONS if o])

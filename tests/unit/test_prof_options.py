@@ -126,6 +126,18 @@ def test_comment_and_build_id_are_added(profile):
     assert "Build ID: abc" in whet("-top", "-buildid=abc", profile)[1]
 
 
+def test_all_frames_are_kept_in_a_copy_too(tmp_path):
+    builder = ProfileBuilder(TYPES)
+    root, leaf = (builder.frame(name, f"{name}.py", 7) for name in ("root", "leaf"))
+    builder.sample([leaf, root], [4, 40_000_000])
+    builder.drop_frames, builder.keep_frames = "leaf|root", "root"
+    profile, copy = written(tmp_path / "cpu.pb.gz", builder.build()), str(tmp_path / "copy.pb.gz")
+    assert rows(profile) == {"root": (40, 40)}
+    assert rows("-all_frames", profile) == {"leaf": (40, 40), "root": (0, 40)}
+    assert whet("-proto", "-all_frames", f"-output={copy}", profile)[0] == 0
+    assert rows(copy) == {"leaf": (40, 40), "root": (0, 40)}
+
+
 def test_old_flags_choose_the_value(profile):
     assert whet("-top", "-inuse_space", profile)[0] == 2
     errors = whet("-top", "-contentions", "-total_delay", profile)[2]

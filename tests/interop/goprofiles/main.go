@@ -110,8 +110,15 @@ func main() {
 	for i := 0; i < 5; i++ {
 		go func() { <-parked }()
 	}
+	for i := 0; i < 3; i++ {
+		go func() { <-make(chan int) }()
+	}
 	runtime.Gosched()
-	for _, name := range []string{"heap", "allocs", "mutex", "block", "goroutine", "threadcreate"} {
+	kinds := []string{"heap", "allocs", "mutex", "block", "goroutine", "threadcreate"}
+	if pprof.Lookup("goroutineleak") != nil {
+		kinds = append(kinds, "goroutineleak")
+	}
+	for _, name := range kinds {
 		f := create(dir, name)
 		check(pprof.Lookup(name).WriteTo(f, 0))
 		check(f.Close())

@@ -36,13 +36,16 @@ def as_loaded(
 ) -> tuple[Profile, list[str]]:
     """Return the profile as reports see it, and warnings.
 
-    `all_frames` keeps the frames that the profile calls uninteresting; `as_pprof` simplifies
+    `all_frames` keeps the frames that the profile calls uninteresting, for good; `as_pprof` simplifies
     names that are nothing but brackets to nothing.
     """
     profile = with_mapping(profile)
     profile = _with_simple_names(profile, may_vanish=as_pprof)
     text = profile.strings.text
-    if all_frames or not text(profile.drop_frames):
+    if all_frames:
+        # Those who read a copy of the profile are to see the frames, too.
+        return replace(profile, drop_frames=0, keep_frames=0), []
+    if not text(profile.drop_frames):
         return profile, []
     try:
         drop = _full_match(text(profile.drop_frames), "drop_frames")
