@@ -1,12 +1,12 @@
 """How many requests a second `whet load` sends, beside hey, wrk, ab and locust.
 
-    benchmarks/load_speed.py [--quick]
+    benchmarks/load_speed.py [--quick | --more]
 
 All tools load the same server over 50 connections that stay open, in turns and in random order; client and
 server share the machine. There are two servers. Go's net/http costs more than most clients do, so that on a
 small machine all good clients reach the same rate: its own. The barest one, in Go too, reads and answers in
 one loop without looking at what it reads; there clients are what limits. Tools that are not on PATH are left
-out and named. Rates are what each tool says of itself.
+out and named. Rates are what each tool says of itself. `--more` adds rounds to those of the last run.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from machine import describe_machine, machine_line, publish, save
+from machine import load as saved
 
 CONNECTIONS = 50
 NET_HTTP = """package main
@@ -197,21 +198,25 @@ def table(rates: dict[str, list[float]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="requests a second, beside other tools")
     parser.add_argument("--quick", action="store_true", help="few runs, nothing written")
-    quick = parser.parse_args().quick
-    rounds, seconds = (1, 1) if quick else (4, 2)
+    parser.add_argument("--more", action="store_true", help="add rounds to those of the last run")
+    asked = parser.parse_args()
+    rounds, seconds = (1, 1) if asked.quick else (3, 2)
     machine = describe_machine()
     if not shutil.which("go") or not shutil.which("hey"):
         print("load_speed: nothing measured: go makes the server and hey is compared with; one is missing")
         return
+    earlier = saved("load_speed").get("rates_hz", {}) if asked.more else {}
     found = {}
     text = ""
     for name, source in SERVERS.items():
-        found[name], missing = measure(source, rounds, seconds)
+        now, missing = measure(source, rounds, seconds)
+        found[name] = {tool: earlier.get(name, {}).get(tool, []) + rates for tool, rates in now.items()}
         text += f"**{name}**\n\n{table(found[name])}\n\n"
         if missing:
             text += f"Not installed here: {', '.join(missing)}.\n\n"
         print(text)
-    if not quick:
+    if not asked.quick:
+        rounds = len(found[name]["hey"])
         save("load_speed", {"machine": machine, "connections": CONNECTIONS, "rates_hz": found})
         note = f"{rounds} interleaved rounds of {seconds} s, {CONNECTIONS} connections."
         publish("load_speed", f"{text}{note} {machine_line(machine)}")

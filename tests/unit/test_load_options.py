@@ -120,6 +120,14 @@ def test_body_that_looks_like_a_file_of_curl_is_sent_and_told(tmp_path):
     assert not parse(["-d", "@nobody", "-m", "POST", URL]).note
 
 
+def test_words_of_other_tools_are_told_their_names_here():
+    with pytest.raises(UsageError, match="whet load has no option --duration=5s") as caught:
+        parse(["--duration=5s", URL])
+    assert caught.value.hint == "here it is -z"
+    assert parse(["-t", "4", "-c", "100", "-d", "30s", URL]).note.endswith("; -z 30s runs for that time")
+    assert not parse(["-z", "30s", "-d", "30s", URL]).note
+
+
 def test_address_without_a_scheme_is_told_with_one():
     with pytest.raises(UsageError) as caught:
         parse(["127.0.0.1:80/x"])

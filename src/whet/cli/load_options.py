@@ -76,6 +76,13 @@ _VALUES = {
     "n", "c", "q", "z", "rate", "warm-up", "t", "m", "H", "A", "T", "U", "host", "a", "d", "D", "x",
     "unix-socket", "cpus", "o", "format", "count", "compare", "while-profiling", "recording", "loop", "seed",
 }  # fmt: skip
+# Long names of vegeta, oha, wrk and ab.
+_ELSEWHERE = {
+    "duration": "-z", "connections": "-c", "workers": "-c", "concurrency": "-c", "requests": "-n",
+    "header": "-H", "method": "-m", "body": "-d, or -D for a file", "timeout": "-t", "proxy": "-x",
+    "http2": "-h2", "query-per-second": "--rate", "latency-correction": "--rate", "latency": "always on",
+    "k": "the default", "threads": "always one",
+}  # fmt: skip
 _FORMATS = ("text", "csv", "json", "gobench")
 _LOOPS = ("auto", "asyncio", "uvloop")
 DEFAULT_PROFILED_S = 10.0
@@ -149,7 +156,9 @@ def parse(argv: Sequence[str]) -> Call | None:
         UsageError: an unknown option, a bad value, no address.
         SourceError: the body's file cannot be read.
     """
-    words = _Values("whet load", argv, flags=_FLAGS, values=_VALUES, short={"h": "help"})
+    words = _Values(
+        "whet load", argv, flags=_FLAGS, values=_VALUES, short={"h": "help"}, elsewhere=_ELSEWHERE
+    )
     urls = words.rest + (words.after or [])
     if "help" in words.flags:
         return None
@@ -171,7 +180,7 @@ def parse(argv: Sequence[str]) -> Call | None:
         recording=words.text("recording") or None,
         seed=words.whole("seed", 0) or None,
         quiet="quiet" in words.flags,
-        note=_note(words.text("d")),
+        note=_note(words.text("d"), timed="z" in words.values),
     )
     _check(call, words)
     return call
@@ -210,7 +219,9 @@ def _body(words: _Values) -> bytes:
         raise SourceError(f"-D: {path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def _note(body: str) -> str:
+def _note(body: str, *, timed: bool) -> str:
+    if not timed and parse_duration_s(body):
+        return f"-d: {body!r} is sent as a body; -z {body} runs for that time"
     if body.startswith("@") and Path(body[1:]).is_file():
         return f"-d: {body!r} is sent as it is; -D {body[1:]} sends the file"
     return ""

@@ -30,6 +30,7 @@ class Words:
         flags: Collection[str],
         values: Collection[str],
         short: Mapping[str, str],
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
         """Take a command line apart.
 
@@ -39,6 +40,7 @@ class Words:
             flags: names of options without a value.
             values: names of options with one.
             short: other names of options.
+            elsewhere: what options of other tools are called here.
 
         Raises:
             UsageError: an unknown option, or one without its value.
@@ -50,6 +52,7 @@ class Words:
         self._hint = f"see {command} --help"
         self._command = command
         self._known = flags, values, short
+        self._elsewhere = elsewhere or {}
         left = list(argv)
         while left and self.after is None:
             self._take(left)
@@ -79,7 +82,8 @@ class Words:
                 raise UsageError(f"{word} needs a value", hint=self._hint)
             self.values.setdefault(name, []).append(value if given else left.pop(0))
         else:
-            raise UsageError(f"{self._command} has no option {word}", hint=self._hint)
+            hint = f"here it is {self._elsewhere[name]}" if name in self._elsewhere else self._hint
+            raise UsageError(f"{self._command} has no option {word}", hint=hint)
 
     def _switch(self, name: str, word: str, value: str) -> None:
         if value not in ("true", "false"):

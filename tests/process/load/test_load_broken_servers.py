@@ -164,6 +164,29 @@ def test_what_is_no_address_of_a_profile_is_told_before_the_load(tmp_path):
     assert not (tmp_path / "rec").exists()
 
 
+@pytest.mark.parametrize("status", ["9" * 5000, "99999999999999999999", "2x0", "", "099", "²00"])
+def test_http2_answer_without_a_status_is_malformed(status):
+    pytest.importorskip("h2", reason="the library h2 is not installed")
+    from h2.config import H2Configuration
+    from h2.connection import H2Connection
+    from h2.events import RequestReceived
+
+    def behave(connection, _number):
+        config = H2Configuration(client_side=False, validate_outbound_headers=False)
+        served = H2Connection(config)
+        served.initiate_connection()
+        connection.sendall(served.data_to_send())
+        while data := connection.recv(65536):
+            for event in served.receive_data(data):
+                if isinstance(event, RequestReceived):
+                    served.send_headers(event.stream_id, [(":status", status)], end_stream=True)
+            connection.sendall(served.data_to_send())
+
+    with raw_server(behave) as server:
+        done, out, err = load("-h2", "-n", 3, "-c", 1, f"http://127.0.0.1:{server.port}/")
+    assert (done, "[3]\tmalformed answer: " in out) == (1, True), out + err
+
+
 def test_tls_with_a_server_that_has_none_is_one_line_and_status_2():
     def behave(connection, _number):
         connection.recv(1000)

@@ -288,7 +288,7 @@ class Http2Worker(Turn):
         self._first_ns = now_ns
         found = dict(reversed(headers))
         status = found.get(":status", "0")
-        self._status = int(status) if status.isascii() and status.isdigit() else 0
+        self._status = int(status) if len(status) == 3 and status.isascii() and status.isdigit() else 0
         if self._status in REDIRECTS and self._pools.route.follows:
             self._location = found.get("location", "")
 
@@ -297,6 +297,8 @@ class Http2Worker(Turn):
         self._session = None
         if not self._first_ns:
             self.give_up("malformed answer: a stream without a head")
+        elif self._status < 100:
+            self.give_up("malformed answer: no status")
         elif not self._location:
             self.answered(self._first_ns, end_ns, self._status, self.size_bytes)
         elif self.hop(self._status, self._location):
