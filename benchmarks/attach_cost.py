@@ -46,8 +46,8 @@ class Case:
 
 CASES = (
     Case("no reader", 0),
-    Case("100 Hz", 100),
-    Case("1 kHz", 1000),
+    Case("100 Hz, one thread", 100),
+    Case("1 kHz, one thread", 1000),
     Case("100 Hz, 200 threads that wait", 100, threads=200),
     Case("100 Hz, 1,000 frames", 100, depth=1000),
     Case("100 Hz, 200 threads that wait, 50 frames each", 100, threads=200, depth=50),

@@ -42,10 +42,14 @@ Task::Task(pid_t process, pid_t thread)
       schedstat_(open((directory_ + "/schedstat").c_str(), O_RDONLY | O_CLOEXEC)),
       stat_(open((directory_ + "/stat").c_str(), O_RDONLY | O_CLOEXEC)) {}
 
-Task::~Task() {
-    for (int file : {schedstat_, stat_})
-        if (file >= 0)
-            close(file);
+Task::~Task() { close_files(); }
+
+void Task::close_files() {
+    for (int *file : {&schedstat_, &stat_}) {
+        if (*file >= 0)
+            close(*file);
+        *file = -1;
+    }
 }
 
 bool Task::run_times(RunTimes *to) const {

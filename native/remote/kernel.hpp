@@ -36,6 +36,8 @@ class Task {
     bool standing(Standing *to) const;
     bool system_call(SystemCall *to) const;
     std::string name() const;
+    // Let go of the files; nothing is known of the thread from now on but its name.
+    void close_files();
 
   private:
     std::string directory_;

@@ -13,9 +13,12 @@ namespace whet::remote {
 Memory::Memory(pid_t pid)
     : pid_(pid), file_(open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC)) {}
 
-Memory::~Memory() {
+Memory::~Memory() { close_file(); }
+
+void Memory::close_file() {
     if (file_ >= 0)
         close(file_);
+    file_ = -1;
 }
 
 bool Memory::is_same_program(uint64_t address) const {

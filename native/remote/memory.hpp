@@ -36,6 +36,8 @@ class Memory {
     // Whether the process still runs the program that it ran when this was made; `address` is one that
     // can be read as long as it does.
     bool is_same_program(uint64_t address) const;
+    // Let go of the program's memory, which the kernel keeps for us even after its end.
+    void close_file();
     // Whether the last read that failed did so because there is no such process any more.
     bool gone() const { return gone_; }
 

@@ -18,7 +18,7 @@
 namespace whet::remote {
 namespace {
 
-constexpr int TRIES = 8;
+constexpr int TRIES = 8, SHORT_TRIES = 2;
 constexpr int EQUAL_COPIES = 4; // of a stack that is not proved
 constexpr size_t MOST_THREADS = 100'000, MOST_INTERPRETERS = 1000;
 constexpr uint64_t PATIENCE_NS = 1'000'000'000; // how long nothing need be readable before we give up
@@ -43,17 +43,24 @@ void sleep_until(uint64_t monotonic_ns) {
         continue;
 }
 
-// Ask for short slices and, where that is allowed, a better place in the queue: who asks for little gets
-// it soon, and a look that comes late is a look at another moment. Refusal costs nothing but that.
-void ask_for_prompt_wakeups() {
+constexpr uint64_t SHORT_SLICE_NS = 100'000, LONG_SLICE_NS = 20'000'000;
+
+// How long the calling thread means to run when it has got a CPU.
+void ask_for_slice(uint64_t slice_ns) {
     struct {
         uint32_t size, policy;
         uint64_t flags;
         int32_t nice;
         uint32_t priority;
         uint64_t runtime, deadline, period;
-    } attributes{48, SCHED_OTHER, 0, 0, 0, 100'000, 0, 0};
+    } attributes{48, SCHED_OTHER, 0, getpriority(PRIO_PROCESS, 0), 0, slice_ns, 0, 0};
     syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+// Ask for short slices and, where that is allowed, a better place in the queue: who asks for little gets
+// it soon, and a look that comes late is a look at another moment. Refusal costs nothing but that.
+void ask_for_prompt_wakeups() {
+    ask_for_slice(SHORT_SLICE_NS);
     setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), -10);
 }
 
@@ -277,7 +284,7 @@ bool Sampler::read_waiting(Thread *thread, const ThreadCopy &copy) {
 }
 
 void Sampler::read_stack(Reading *reading) {
-    reading->stack.is_good = copier_.take(reading->copy, &reading->stack.frames);
+    reading->stack.is_good = copier_.take(reading->copy, &reading->thread->elsewhere, &reading->stack.frames);
     reading->thread->trail.read_codes(&codes_, &reading->stack);
 }
 
@@ -334,12 +341,20 @@ Sampler::Try Sampler::try_running(Interpreter *interpreter, std::vector<Reading>
 bool Sampler::watch_running(Interpreter *interpreter, std::vector<Reading> *running) {
     uint64_t begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     Try result = Try::again;
-    for (int tries = 0; result == Try::again && tries < TRIES; ++tries) {
+    int tries = 0;
+    for (; result == Try::again && tries < TRIES; ++tries) {
         statistics_.retries += tries > 0;
+        // A stack of tens of thousands of frames takes longer than a short slice.
+        if (tries == SHORT_TRIES) {
+            ask_for_slice(LONG_SLICE_NS);
+            sched_yield(); // the new slice begins with the next turn
+        }
         result = try_running(interpreter, running);
         if (result == Try::again)
             interpreter->gil.address = 0;
     }
+    if (tries > SHORT_TRIES)
+        ask_for_slice(SHORT_SLICE_NS);
     statistics_.moved += result == Try::again;
     statistics_.window_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
     return result == Try::done;
@@ -519,6 +534,16 @@ void Sampler::run(double rate_hz, double duration_s, double own_share, double wi
             period_begin_ns = now_ns;
     }
     cpu_ = away_from_ = -1;
+    if (ended_ != Ended::no)
+        close_files();
+}
+
+// Of a process that ended only what was seen is kept: trees may have thousands of them.
+void Sampler::close_files() {
+    auto guard = lock();
+    memory_.close_file();
+    for (auto &[key, thread] : threads_)
+        thread->task.close_files();
 }
 
 // ---- what was seen ------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ class Sampler {
         SystemCall call;
         int32_t node = -1;
         Trail trail;
+        std::vector<uint64_t> elsewhere; // frames of the last stack that were not in chunks
         bool has_stack = false;
         bool is_current = false; // the stack is the one it had at read_at
         bool holds = false;      // the GIL
@@ -139,6 +140,7 @@ class Sampler {
     void count(const Interpreter &interpreter, const std::vector<Thread *> &threads, int64_t wall_ns);
     State state(const Interpreter &interpreter, const Thread &thread) const;
     void keep_away(int cpu);
+    void close_files();
     bool go_to(int cpu);
 
     Memory memory_;

@@ -9,6 +9,7 @@ namespace {
 // The interpreter's own size of a chunk (DATA_STACK_CHUNK_SIZE); a larger one is read in two steps.
 constexpr size_t CHUNK_BYTES = 16384, MOST_CHUNK_BYTES = 64 << 20;
 constexpr size_t CHUNK_HEAD_BYTES = 16, MOST_FRAMES = 200'000;
+constexpr size_t MOST_SKIPPED = 64; // of frames that were expected, to find one that is there
 constexpr int64_t MOST_BYTECODE = int64_t{1} << 30;
 constexpr unsigned CODE_OWNERS = 3; // of a thread, a generator or a frame object: the same since 3.11
 
@@ -19,6 +20,11 @@ uint64_t field(const unsigned char *copy, size_t offset) {
 }
 
 } // namespace
+
+StackCopier::StackCopier(const Memory &memory, const Layout &layout)
+    : memory_(memory), at_(layout),
+      frame_bytes_(std::max(
+          {at_.frame_owner + 1, at_.frame_code + 8, at_.frame_instruction + 8, at_.frame_previous + 8})) {}
 
 uint64_t ThreadCopy::word(size_t offset) const { return field(bytes, offset); }
 
@@ -86,16 +92,54 @@ bool StackCopier::copy_older_chunk() {
     return true;
 }
 
+// Where one of them cannot be read any more, none is.
+void StackCopier::read_guesses() {
+    has_guesses_ = true;
+    room(guesses_.size() * frame_bytes_);
+    std::vector<Piece> pieces;
+    for (size_t i = 0; i < guesses_.size(); ++i)
+        pieces.push_back({guesses_[i], frame_bytes_, data_.data() + used_ + i * frame_bytes_});
+    if (!memory_.read_all(pieces)) {
+        guesses_.clear();
+        return;
+    }
+    guesses_begin_ = used_;
+    for (uint64_t address : guesses_) {
+        others_.push_back({address, used_, frame_bytes_});
+        used_ += frame_bytes_;
+    }
+}
+
+const unsigned char *StackCopier::guessed(uint64_t address) {
+    if (!has_guesses_)
+        read_guesses();
+    size_t end = std::min(guesses_.size(), next_guess_ + MOST_SKIPPED);
+    for (size_t i = next_guess_; i < end; ++i) {
+        if (guesses_[i] == address) {
+            next_guess_ = i + 1;
+            return data_.data() + guesses_begin_ + i * frame_bytes_;
+        }
+    }
+    return nullptr;
+}
+
+const unsigned char *StackCopier::find(uint64_t address) {
+    if (const unsigned char *copy = copied(address, frame_bytes_))
+        return copy;
+    if (older_ && address > older_ && address < older_ + CHUNK_BYTES && copy_older_chunk())
+        if (const unsigned char *copy = copied(address, frame_bytes_))
+            return copy;
+    // On the C stack, or in a generator.
+    met_.push_back(address);
+    const unsigned char *copy = guessed(address);
+    return copy ? copy : read(address, frame_bytes_);
+}
+
 bool StackCopier::frame(uint64_t address, Frame *to, bool *is_code, uint64_t *previous) {
-    size_t bytes = std::max(
-        {at_.frame_owner + 1, at_.frame_code + 8, at_.frame_instruction + 8, at_.frame_previous + 8});
     if (address >= unused_begin_ && address < unused_end_)
         return false;
-    const unsigned char *copy = copied(address, bytes);
-    // In an older chunk, or on the C stack, or in a generator.
-    if (!copy && older_ && address > older_ && address < older_ + CHUNK_BYTES && copy_older_chunk())
-        copy = copied(address, bytes);
-    if (!copy && !(copy = read(address, bytes)))
+    const unsigned char *copy = find(address);
+    if (!copy)
         return false;
     unsigned owner = copy[at_.frame_owner];
     *previous = field(copy, at_.frame_previous);
@@ -124,6 +168,16 @@ bool StackCopier::walk(uint64_t leaf, std::vector<Frame> *to) {
     return true;
 }
 
+bool StackCopier::take(const ThreadCopy &thread, std::vector<uint64_t> *elsewhere, std::vector<Frame> *to) {
+    guesses_ = *elsewhere;
+    met_.clear();
+    next_guess_ = 0;
+    has_guesses_ = guesses_.empty();
+    bool is_whole = take(thread, to);
+    *elsewhere = met_;
+    return is_whole;
+}
+
 bool StackCopier::take(const ThreadCopy &thread, std::vector<Frame> *to) {
     copy_first_chunk(thread);
     uint64_t at = thread.word(at_.thread_frame);
@@ -138,7 +192,8 @@ bool StackCopier::take(const ThreadCopy &thread, std::vector<Frame> *to) {
     if (walk(frame, to))
         return true;
     copy = caller ? read(caller + at_.cframe_frame, sizeof at) : nullptr;
-    last_ = 0;
+    last_ = next_guess_ = 0;
+    met_.clear();
     return copy && field(copy, 0) && walk(field(copy, 0), to);
 }
 

@@ -20,8 +20,14 @@ void Trail::list_uses(size_t shared, StackReading *reading) const {
     reading->uses.assign(uses_.begin(), fresh);
     reading->use.clear();
     std::unordered_map<uint64_t, uint32_t> found;
+    reading->use.reserve(reading->frames.size() - shared);
     for (size_t frame = shared; frame < reading->frames.size(); ++frame) {
         uint64_t address = reading->frames[reading->frames.size() - 1 - frame].code;
+        // Recursion is the common reason for many frames.
+        if (!reading->use.empty() && reading->uses[reading->use.back()].address == address) {
+            reading->use.push_back(reading->use.back());
+            continue;
+        }
         auto [slot, is_new] = found.emplace(address, static_cast<uint32_t>(reading->uses.size()));
         if (is_new)
             reading->uses.push_back({address, frame});

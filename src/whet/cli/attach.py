@@ -29,6 +29,7 @@ __all__ = ["main"]
 
 DEFAULT_DURATION_S = 10.0
 _REFRESH_S = 1.0
+_MOST_REASONS = 5  # for which processes are left out that are told
 _TOP_LINES_LESS = 7  # of the terminal's: title, heading, frame, caption
 
 
@@ -229,7 +230,12 @@ def _closing_lines(
 
 
 def _how_it_went(attachment: Attachment, options: Options) -> list[str]:
-    lines = [f"left out: {reason}" for reason in attachment.refused.values()]
+    reasons = list(attachment.refused.values())
+    lines = [f"left out: {reason}" for reason in reasons[:_MOST_REASONS]]
+    if len(reasons) > _MOST_REASONS:
+        lines.append(f"left out: {len(reasons) - _MOST_REASONS} more processes, see meta.json")
+    if attachment.short_lived:
+        lines.append(f"left out: {attachment.short_lived} that had ended before they could be looked at")
     lines.append(_quality(attachment))
     if lowered := lowered_hz(attachment, options.rate_hz):
         lines.append(
@@ -254,7 +260,9 @@ def _quality(attachment: Attachment) -> str:
         )
         if sums[name]
     ]
-    share = sums["own_cpu_ns"] / max(sums["elapsed_ns"], 1.0)
     told = "; " + ", ".join(doubts) if doubts else ", all stacks true"
-    taken = sums["window_ns"] / max(sums["elapsed_ns"], 1.0)
-    return f"{sums['ticks']:.0f} looks{told}; looking took {share:.2%} of a CPU, {taken:.2%} of the program's"
+    looks = f"{sums['ticks']:.0f} look{'s' * (sums['ticks'] != 1)}{told}"
+    if not sums["elapsed_ns"]:
+        return looks
+    share, taken = (sums[name] / sums["elapsed_ns"] for name in ("own_cpu_ns", "window_ns"))
+    return f"{looks}; looking took {share:.2%} of a CPU, {taken:.2%} of the program's"

@@ -35,7 +35,8 @@ def thread_state(call: str, letter: str, gil_condition: int) -> str:
         gil_condition: address of the GIL's condition variable, 0 if it is not known.
     """
     words = call.split()
-    if not words:
+    # A stopped thread has its system call before it, to be begun again.
+    if not words or letter in ("T", "t"):
         return _SCHEDULER.get(letter, "unknown")
     if words[0] == "running":
         return "running"

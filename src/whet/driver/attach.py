@@ -66,6 +66,7 @@ class Attachment:
         self._subprocesses = subprocesses
         self._known: set[int] = set()
         self._refused: dict[int, tuple[str, int]] = {}  # reason, how often it was tried
+        self.short_lived = 0  # processes that had ended before they could be looked at
 
     def find(self) -> list[RemoteProcess]:
         """Find processes that were not known before, and return them.
@@ -84,6 +85,9 @@ class Attachment:
             except CollectError as error:
                 if not self._subprocesses:
                     raise
+                if pid != self.pid and _has_ended(pid):
+                    self._forget(pid)
+                    continue
                 self._refused[pid] = str(error), tries + 1  # it may be a Python that starts at this moment
                 continue
             self._refused.pop(pid, None)
@@ -96,9 +100,16 @@ class Attachment:
             )
         return fresh
 
+    def _forget(self, pid: int) -> None:
+        self._refused.pop(pid, None)
+        self.short_lived += 1
+
     @property
     def refused(self) -> dict[int, str]:
-        """Why processes of the tree are not looked at."""
+        """Why processes of the tree are not looked at; those that ended soon are `short_lived`."""
+        for pid, (_, tries) in list(self._refused.items()):
+            if pid != self.pid and tries < _MOST_TRIES and _has_ended(pid):
+                self._forget(pid)
         return {pid: reason for pid, (reason, _) in self._refused.items()}
 
 
@@ -255,6 +266,7 @@ def _finish(
                 "budget_share": budget_share,
                 "start_time_ns": start_ns,
                 "processes": _describe(attachment),
+                "short_lived": attachment.short_lived,
             },
         },
     )
@@ -264,11 +276,10 @@ def _finish(
 
 
 def reached_hz(attachment: Attachment) -> float:
-    """Return how often a second each process was looked at, the slowest one's."""
-    return min(
-        (s["ticks"] / max(s["elapsed_ns"], 1.0) * 1e9)
-        for s in (process.statistics() for process in attachment.processes)
-    )
+    """Return how often a second each process was looked at, the slowest one's of those that tell."""
+    statistics = [process.statistics() for process in attachment.processes]
+    telling = [s for s in statistics if s["ticks"] >= _TELLING_LOOKS]
+    return min(s["ticks"] / s["elapsed_ns"] * 1e9 if s["elapsed_ns"] else 0.0 for s in telling or statistics)
 
 
 def lowered_hz(attachment: Attachment, rate_hz: float) -> float | None:
@@ -276,7 +287,7 @@ def lowered_hz(attachment: Attachment, rate_hz: float) -> float | None:
 
     Looks become fewer so that they cost no more than they may, or because this machine is busy.
     """
-    looks = min(process.statistics()["ticks"] for process in attachment.processes)
+    looks = max(process.statistics()["ticks"] for process in attachment.processes)
     reached = reached_hz(attachment)
     return reached if looks >= _TELLING_LOOKS and reached < _CLEARLY_LOWER * rate_hz else None
 
@@ -301,15 +312,16 @@ def _comments(processes: list[RemoteProcess], rate_hz: float) -> list[str]:
     for process in processes:
         for name, value in process.statistics().items():
             sums[name] = sums.get(name, 0.0) + value
+    elapsed_ns = max(sums["elapsed_ns"], 1e9 / rate_hz)  # a single look stands for one period
     lines = [
         f"whet: attached to {' '.join(str(process.pid) for process in processes)}",
         f"whet: rate_hz={rate_hz:g}",
-        f"whet: reached_hz={sums['ticks'] / max(sums['elapsed_ns'], 1) * 1e9:.1f}",
+        f"whet: reached_hz={sums['ticks'] / elapsed_ns * 1e9:.1f}",
         "whet: interval_cv2=0.1667",  # each look at a random moment of its period: two uniform distances
         f"whet: looks={sums['ticks']:.0f}",
         f"whet: proved_share={sums['proved'] / max(sum(sums[name] for name in _OF_RUNNING), 1):.4f}",
-        f"whet: target_cpu_taken={sums['window_ns'] / max(sums['elapsed_ns'], 1):.6f}",
-        f"whet: overhead_share={sums['own_cpu_ns'] / max(sums['elapsed_ns'], 1):.6f}",
+        f"whet: target_cpu_taken={sums['window_ns'] / elapsed_ns:.6f}",
+        f"whet: overhead_share={sums['own_cpu_ns'] / elapsed_ns:.6f}",
     ]
     return lines + [f"whet: {name}={sums[name]:.0f} ({text})" for name, text in _DOUBTS.items() if sums[name]]
 
@@ -335,6 +347,14 @@ def _cwd(pid: int) -> str:
         return str(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
         return ""
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a process is gone, or only waits for its parent to ask for its exit status."""
+    try:
+        return stat_fields(pid)[0] in (b"Z", b"X")
+    except OSError:
+        return True
 
 
 def _descendants(pid: int) -> list[int]:

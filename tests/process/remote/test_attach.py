@@ -192,6 +192,31 @@ def test_what_a_stack_shares_with_the_last_one_is_never_of_code_that_is_gone() -
     assert process.statistics()["rejected"] == 0
 
 
+def test_chains_of_generators_of_different_lengths_are_whole() -> None:
+    code = (
+        "def outer(n):\n    yield from outer(n - 1) if n else spin(30)\n"
+        "def other(n):\n    yield from other(n - 1) if n else spin(40)\n"
+        "def spin(n):\n    for _ in range(n): yield sum(range(500))\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        "    for _ in outer(30): pass\n"
+        "    for _ in other(40): pass\n"
+    )
+    with subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        process = RemoteProcess(child.pid)
+        while process.statistics()["proved"] < 300:
+            process.run(1000, 0.5)
+        child.kill()
+    lengths: Counter[tuple[int, int]] = Counter()
+    for stack, samples in stacks_of(process):
+        names = [name for name, _ in stack]
+        if names[-1] == "__main__.spin":
+            lengths[names.count("__main__.outer"), names.count("__main__.other")] += samples
+    assert set(lengths) == {(31, 0), (0, 41)}
+
+
 def test_many_threads_are_all_seen_with_their_state() -> None:
     with program("work_program.py", "200") as child:
         process = RemoteProcess(child.pid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +17,8 @@ import pytest
 from process.harness import PYTHON
 from process.remote.test_attach import HERE, MISSING, attach, program
 from whet.collect.remote.process import RemoteProcess
+from whet.driver import attach as driver
+from whet.formats.pprof import decode
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"cannot attach: {MISSING}")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -220,6 +223,16 @@ def test_a_process_that_forks_is_looked_at_and_its_children_are_not() -> None:
     assert process.statistics()["ticks"] > 0
 
 
+def test_a_process_that_is_stopped_is_read_and_said_to_be_stopped() -> None:
+    with started(PYTHON, "-c", WAITS) as child:
+        os.kill(child.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+        process = RemoteProcess(child.pid)
+        process.check()
+        (stack,) = process.stacks()
+        assert (stack.frames[0][0], stack.state) == ("__main__.waits", "stopped")
+
+
 def test_a_process_that_is_killed_and_not_reaped_has_exited() -> None:
     with started(PYTHON, "-c", WAITS) as child:
         process = RemoteProcess(child.pid)
@@ -227,6 +240,47 @@ def test_a_process_that_is_killed_and_not_reaped_has_exited() -> None:
         child.kill()
         process.run(100, 60.0)
         assert process.ended() == "exited"
+
+
+def test_of_a_process_that_ended_no_file_stays_open() -> None:
+    before = list(Path("/proc/self/fd").iterdir())
+    with started(PYTHON, "-c", WAITS) as child:
+        process = RemoteProcess(child.pid)
+        process.check()
+        child.kill()
+        process.run(100, 60.0)
+    assert {name for name, _, _ in process.codes()} == {"__main__.waits", "__main__.<module>"}
+    assert len(list(Path("/proc/self/fd").iterdir())) == len(before)
+
+
+def test_children_that_end_before_they_are_looked_at_are_counted_and_no_reason_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with subprocess.Popen([PYTHON, "-c", "pass"]) as ended, started(PYTHON, "-c", WAITS) as child:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        monkeypatch.setattr(driver, "_descendants", lambda _pid: [ended.pid])
+        attachment = driver.attach(child.pid, subprocesses=True)
+    assert [process.pid for process in attachment.processes] == [child.pid]
+    assert attachment.refused == {}
+    assert attachment.short_lived == 1
+
+
+def test_a_single_look_tells_no_share_of_time(tmp_path: Path) -> None:
+    with started(PYTHON, "-c", WAITS) as child:
+        attachment = driver.attach(child.pid, subprocesses=False)
+    outcome = driver.record(
+        attachment,
+        rate_hz=100,
+        duration_s=1.0,
+        budget_share=0.05,
+        directory=str(tmp_path / "recording"),
+        progress=lambda _elapsed_s: None,
+    )
+    assert driver.reached_hz(attachment) == 0.0
+    comments = decode((Path(outcome.directory) / "cpu.pb.gz").read_bytes()).comment_texts()
+    shares = [float(text.split("=")[1]) for text in comments if "overhead_share" in text]
+    assert len(shares) == 1
+    assert 0 < shares[0] < 10
 
 
 # ---- what cannot be read -------------------------------------------------------------------------
