@@ -18,6 +18,7 @@ from process.harness import PYTHON
 from process.remote.test_attach import HERE, MISSING, attach, program
 from whet.collect.remote.process import RemoteProcess
 from whet.driver import attach as driver
+from whet.errors import CollectError
 from whet.formats.pprof import decode
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"cannot attach: {MISSING}")
@@ -281,6 +282,30 @@ def test_a_single_look_tells_no_share_of_time(tmp_path: Path) -> None:
     shares = [float(text.split("=")[1]) for text in comments if "overhead_share" in text]
     assert len(shares) == 1
     assert 0 < shares[0] < 10
+
+
+class NeverStill:
+    """A sampler that always comes too late."""
+
+    looks = 0
+
+    def look(self) -> bool:
+        self.looks += 1
+        return True
+
+    def last(self) -> list[object]:
+        return [()]
+
+    def statistics(self) -> dict[str, float]:
+        return {"moved": self.looks}
+
+
+def test_a_process_that_never_stands_still_is_refused_by_that_reason() -> None:
+    with started(PYTHON, "-c", WAITS) as child:
+        process = RemoteProcess(child.pid)
+    process._sampler = NeverStill()
+    with pytest.raises(CollectError, match="did not stand still at any of 50 looks"):
+        process.check()
 
 
 # ---- what cannot be read -------------------------------------------------------------------------

@@ -84,6 +84,11 @@ class RemoteProcess:
                 f"process {self.pid}: this kernel does not count how often threads ran (/proc/PID/schedstat)",
                 hint="a kernel without CONFIG_SCHED_INFO, or a sandbox such as gVisor: use whet run there",
             )
+        if self.statistics()["moved"] >= _MOST_LOOKS:
+            raise CollectError(
+                f"process {self.pid}: its Python did not stand still at any of {_MOST_LOOKS} looks",
+                hint="try again: this machine may be busy, or a stack too deep (tens of thousands of frames)",
+            )
         raise CollectError(
             f"process {self.pid}: no thread of its Python {self.version} has a stack that makes sense",
             hint="it may be starting or ending at this moment; if not, please report its build of Python",
