@@ -7,8 +7,8 @@ receiver here), the other without, are asked in turns of 400 requests; then they
 as long as a window, so that it has the cost of one: all CPU time that a process has taken between its ends,
 for each request that it answered. A pair's ratio is the geometric mean of its halves', in which neither the
 moment nor the process counts. Shown is the mean of the pairs and its 95 % interval (Student's t); for the
-noise, the same with the processes' difference instead. A half is the agent's first window: where the heap
-is above the budget, the next forty are without it.
+noise, the same with the processes' difference instead. A half is the agent's first window, in which all
+is named, and nothing has given way to the budget yet.
 Writes results/agent_cost.json and the table in README.md (not with --quick); --more adds to what is there.
 """
 

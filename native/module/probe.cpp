@@ -141,9 +141,9 @@ void define_heap(nb::module_ &m) {
     m.def(
         "heap_profile",
         [](const std::vector<std::string> &comments, nb::object get_objects) {
-            return as_bytes(heap_profile(comments, get_objects.ptr()));
+            return as_bytes(heap_profile(comments, get_objects.is_none() ? nullptr : get_objects.ptr()));
         },
-        nb::arg("comments"), nb::arg("get_objects"),
+        nb::arg("comments"), nb::arg("get_objects").none(),
         "Allocations and what is in use, as profile.proto bytes; gc.get_objects finds its types.");
     m.def(
         "heap_peak_profile", [](const std::vector<std::string> &c) { return as_bytes(heap_peak_profile(c)); },

@@ -125,6 +125,17 @@ def test_forked_child_has_an_agent_of_its_own(tmp_path):
     assert sum(seconds) == pytest.approx(5.0, rel=0.25)
 
 
+def test_agent_comes_within_its_budget_and_heap_profiles_keep_coming(tmp_path):
+    kept = tmp_path / "kept"
+    done = run(kept, tmp_path / "spool", 0, "heavy")
+    assert done.returncode == 0, done.stderr
+    windows, highest, resting = done.stdout.splitlines()[0].split(maxsplit=2)
+    assert float(highest) > 0.04
+    assert "heap" not in resting
+    # Those, and the last one.
+    assert len(list(kept.glob("*-heap.pb.gz"))) == int(windows) + 1
+
+
 def test_windows_go_on_when_the_clock_is_set_back(tmp_path):
     kept = tmp_path / "kept"
     assert run(kept, tmp_path / "spool", 3.5, "clock").returncode == 0

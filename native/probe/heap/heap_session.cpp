@@ -23,6 +23,8 @@ constexpr size_t MAX_MOMENTS = 1024;
 // Below this mean there are so many samples that only each 16th is timed.
 constexpr int64_t TIMED_MEAN = 4096;
 constexpr uint64_t TIMED_EACH = 16;
+// What takes longer was interrupted: a thread's own clock would cost more than what it tells.
+constexpr int64_t LONGEST_SAMPLE_NS = SECOND / 10'000;
 // How long the program may stand still while types are looked for.
 constexpr int64_t TYPES_LIMIT_NS = SECOND / 20, LAST_TYPES_LIMIT_NS = SECOND;
 constexpr size_t NO_NAMES_TO_SPARE = 4096; // locations that are not worth a compaction
@@ -110,7 +112,8 @@ void HeapSession::sample(void *block, size_t size, int64_t mean) {
     if (book.sample(sample, &heap_thread.random))
         heap_change_epoch(true);
     if (timed)
-        sampling_ns += (clock_ns(CLOCK_MONOTONIC) - begin) * static_cast<int64_t>(each ? 1 : TIMED_EACH);
+        sampling_ns += std::min(clock_ns(CLOCK_MONOTONIC) - begin, LONGEST_SAMPLE_NS) *
+                       static_cast<int64_t>(each ? 1 : TIMED_EACH);
 }
 
 // ---- chores -----------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ class HeapCollector:
         mean_bytes: bytes allocated between two samples, on average; 1 takes every allocation.
         budget_bytes: memory that the collector itself may take, about.
         native: whether what extension modules get from libc is seen, too.
+        types: whether a profile that is taken while it runs tells the types of what is in use.
     """
 
     name = "heap"
@@ -55,6 +56,7 @@ class HeapCollector:
         mean_bytes: int = DEFAULT_MEAN_BYTES,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         native: bool = True,
+        types: bool = True,
     ) -> None:
         if not 1 <= mean_bytes <= MAX_MEAN_BYTES:
             raise UsageError(f"the heap rate must lie between 1 and {MAX_MEAN_BYTES} bytes, not {mean_bytes}")
@@ -63,6 +65,7 @@ class HeapCollector:
         self.mean_bytes = mean_bytes
         self.budget_bytes = budget_bytes
         self.native = native
+        self.types = types
         self._probe = load_probe()
         self._mine = False
 
@@ -117,7 +120,8 @@ class HeapCollector:
         May be called while sampling and after stop(). `comments` are put before the
         collector's own.
         """
-        return {HEAP: self._probe.heap_profile([*comments, *self.comments()], gc.get_objects)}
+        get_objects = gc.get_objects if self.types else None
+        return {HEAP: self._probe.heap_profile([*comments, *self.comments()], get_objects)}
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
         """Return the same, and what was in use at the peak, gzip-compressed."""

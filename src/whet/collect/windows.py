@@ -56,8 +56,6 @@ COLLECTORS = {
     "heap": ("heap_running", "mean_bytes", DEFAULT_MEAN_BYTES),
     "block": ("blocking_running", "threshold_ns", DEFAULT_THRESHOLD_NS),
 }
-# Of how many slots of time, as a power of two, small blocks are looked at in one; see `coarsen_heap`.
-HEAP_TURNS = (3, 4)
 # Collector -> how many `take` its difference right now.
 _watchers = dict.fromkeys(COLLECTORS, 0)
 
@@ -136,8 +134,12 @@ def is_watched(collector: str) -> bool:
 
 
 def spent_ns(collector: str) -> float:
-    """Return the CPU time that a collector has taken since it was started."""
-    return sum_spent_ns(_make(collector, None).SPENT, _statistics(collector))
+    """Return the CPU time that a collector has taken since it was started, but for that of `snapshots`.
+
+    What types cost is paid by whoever asks for a snapshot, on its own thread.
+    """
+    names = [name for name in _make(collector, None).SPENT if name != "types_ns"]
+    return sum_spent_ns(names, _statistics(collector))
 
 
 def is_on(collector: str) -> bool:
@@ -179,12 +181,13 @@ def coarsen_heap(step: int) -> None:
     """Have the heap collector, whoever started it, cost less from now on.
 
     Args:
-        step: 0 looks at small blocks in one of 8 slots of 0.1 s, 1 in one of 16; each one more
-            takes half as many samples, of all blocks. Called with each step in turn.
+        step: at 0, small blocks are looked at in one of 8 slots of 0.1 s; 1 leaves types to
+            whoever asks for snapshots; from 2 on it is one of 16 slots; each one more takes half as
+            many samples, of all blocks. Called with each step in turn.
     """
     probe = load_probe()
-    probe.heap_take_turns(HEAP_TURNS[min(step, 1)])
-    if step > 1:
+    probe.heap_take_turns(3 if step < 2 else 4)
+    if step > 2:
         probe.heap_double_mean()
 
 
@@ -202,9 +205,14 @@ def snapshot(kind: str) -> bytes:
     return packed(snapshots(collector_of(kind))[kind])
 
 
-def snapshots(collector: str) -> dict[str, bytes]:
-    """Return all that a collector has at this moment, by kind, uncompressed profile.proto."""
-    files = _make(collector, _rate(collector)).profiles()
+def snapshots(collector: str, *, with_types: bool = True) -> dict[str, bytes]:
+    """Return all that a collector has at this moment, by kind, uncompressed profile.proto.
+
+    Args:
+        collector: `cpu`, `heap` or `block`.
+        with_types: of the heap, whether the types of what is in use are looked for.
+    """
+    files = _make(collector, _rate(collector), with_types=with_types).profiles()
     return {kind: files[file] for kind, (its, file) in _KINDS.items() if its == collector}
 
 
@@ -277,7 +285,9 @@ def _statistics(collector: str) -> dict[str, float]:
     return statistics
 
 
-def _make(collector: str, rate: int | None) -> "CpuCollector | HeapCollector | BlockCollector":
+def _make(
+    collector: str, rate: int | None, *, with_types: bool = True
+) -> "CpuCollector | HeapCollector | BlockCollector":
     rate = COLLECTORS[collector][2] if rate is None else rate
     if collector == "cpu":
         from whet.collect.cpu import CpuCollector
@@ -286,7 +296,7 @@ def _make(collector: str, rate: int | None) -> "CpuCollector | HeapCollector | B
     if collector == "heap":
         from whet.collect.heap import HeapCollector
 
-        return HeapCollector(mean_bytes=rate)
+        return HeapCollector(mean_bytes=rate, types=with_types)
     from whet.collect.blocking import BlockCollector
 
     return BlockCollector(threshold_ns=rate)

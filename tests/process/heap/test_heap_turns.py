@@ -8,6 +8,7 @@ from process.harness import needs_collector
 from whet.collect import windows
 from whet.collect.heap import HeapCollector
 from whet.collect.probe import load_probe
+from whet.formats import pprof
 
 pytestmark = needs_collector
 
@@ -60,9 +61,21 @@ def test_turns_end_and_every_small_block_counts_again(collector):
 
 def test_coarser_steps_keep_what_is_in_use(collector):
     held = [bytes(100_000) for _ in range(1000)]
-    for step in range(4):
+    for step in range(5):
         windows.coarsen_heap(step)
     assert windows.heap_interval_bytes() == 4 * MEAN_BYTES
     # 381 intervals, of which three in four stay or go: five standard deviations.
     assert collector.statistics()["inuse_bytes"] == pytest.approx(1e8, rel=5 / 381**0.5)
     del held
+
+
+def test_snapshot_tells_types_only_if_they_are_wanted(collector):
+    held = [bytearray(1_000_000) for _ in range(20)]
+    assert "type" in label_keys(windows.snapshots("heap")["heap"])
+    assert "type" not in label_keys(windows.snapshots("heap", with_types=False)["heap"])
+    del held
+
+
+def label_keys(data):
+    profile = pprof.decode(data)
+    return {profile.strings.text(key) for key in profile.samples.labels.key}

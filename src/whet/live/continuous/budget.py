@@ -12,7 +12,7 @@ LEAST_RATE_HZ = 10.0
 # Of the wall time, what is always allowed: in an idle process a share of its CPU time is nothing.
 IDLE_SHARE = 0.001
 # The heap's last step: sixteen times the interval.
-HEAP_STEPS = 5
+HEAP_STEPS = 6
 
 
 class Budget:

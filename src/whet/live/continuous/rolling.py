@@ -52,7 +52,7 @@ class Rolling:
             for step in range(self.heap_step + 1 if self.collector == "heap" else 0):
                 windows.coarsen_heap(step)
         else:
-            self._before = windows.snapshots(self.collector)
+            self._before = self._snapshots()
 
     def cut(self, rate: int | None = None) -> dict[str, bytes]:
         """End a window and begin the next; return its profiles by kind, gzip-compressed.
@@ -68,7 +68,7 @@ class Rolling:
         if not windows.is_on(self.collector):
             self.begin()
             return {}
-        now = windows.snapshots(self.collector)
+        now = self._snapshots()
         found = self._since_before(now)
         self._before = now
         is_changed = rate is not None and rate != self.rate
@@ -89,7 +89,7 @@ class Rolling:
         """Return the last window's profiles and stop the collector, if it is ours."""
         if not windows.is_on(self.collector):
             return {}
-        found = self._since_before(windows.snapshots(self.collector))
+        found = self._since_before(self._snapshots())
         if self._ours and not windows.is_watched(self.collector):
             windows.switch_off(self.collector)
         return found
@@ -99,6 +99,9 @@ class Rolling:
         now_ns = windows.spent_ns(self.collector)
         spent_ns, self._spent_ns = max(now_ns - self._spent_ns, 0.0), now_ns
         return spent_ns
+
+    def _snapshots(self) -> dict[str, bytes]:
+        return windows.snapshots(self.collector, with_types=self.heap_step == 0)
 
     def _since_before(self, now: dict[str, bytes]) -> dict[str, bytes]:
         if self._before is None:
