@@ -203,16 +203,18 @@ def test_chains_of_generators_of_different_lengths_are_whole() -> None:
         "    for _ in other(40): pass\n"
     )
     with subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        process = RemoteProcess(child.pid)
-        while process.statistics()["proved"] < 300:
-            process.run(1000, 0.5)
-        child.kill()
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            process = RemoteProcess(child.pid)
+            while process.statistics()["proved"] < 300 and not process.ended():
+                process.run(1000, 0.5)
+        finally:
+            child.kill()
     lengths: Counter[tuple[int, int]] = Counter()
     for stack, samples in stacks_of(process):
         names = [name for name, _ in stack]
-        if names[-1] == "__main__.spin":
+        if names[-1:] == ["__main__.spin"]:
             lengths[names.count("__main__.outer"), names.count("__main__.other")] += samples
     assert set(lengths) == {(31, 0), (0, 41)}
 
