@@ -9,7 +9,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,3 +91,18 @@ def running(
 def live_program(*options: str, env: dict[str, str] | None = None):
     """Run programs/live.py: a thread that computes, one that waits, tasks; yield it and its address."""
     return running([sys.executable, "live.py", *options], wait_for=r"^serving (\S+)", env=env)
+
+
+def uvicorn(*, options: str = "{}", below: str = "", arguments: Sequence[str] = ()):
+    """Run programs/live_starlette.py, whose whet.live gets options in JSON; yield it and its address."""
+    command = [sys.executable, "-m", "uvicorn", "--port", "0", *arguments, "live_starlette:app"]
+    env = {"LIVE_OPTIONS": options, "LIVE_BELOW": below}
+    return running(command, wait_for=r"running on http://(\S+)", env=env)
+
+
+def gunicorn(*arguments: str, options: str = "{}", env: dict[str, str] | None = None):
+    """Run programs/live_flask.py in the same way."""
+    command = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", *arguments, "live_flask:app"]
+    return running(
+        command, wait_for=r"Listening at: http://(\S+)", env={"LIVE_OPTIONS": options, **(env or {})}
+    )

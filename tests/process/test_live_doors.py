@@ -6,7 +6,6 @@ import contextlib
 import json
 import signal
 import socket
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,26 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from process.harness import needs_collector
-from process.live_servers import LIMIT_S, ask, running
+from process.live_servers import LIMIT_S, ask, gunicorn, uvicorn
 from whet.formats.pprof import decode
 
 pytestmark = needs_collector
 
 pytest.importorskip("starlette", reason="no Starlette for this Python")
 pytest.importorskip("flask", reason="no Flask for this Python")
-
-
-def uvicorn(*, options="{}", below="", arguments=()):
-    command = [sys.executable, "-m", "uvicorn", "--port", "0", *arguments, "live_starlette:app"]
-    env = {"LIVE_OPTIONS": options, "LIVE_BELOW": below}
-    return running(command, wait_for=r"running on http://(\S+)", env=env)
-
-
-def gunicorn(*arguments, options="{}", env=None):
-    command = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", *arguments, "live_flask:app"]
-    return running(
-        command, wait_for=r"Listening at: http://(\S+)", env={"LIVE_OPTIONS": options, **(env or {})}
-    )
 
 
 @contextlib.contextmanager
