@@ -1,22 +1,26 @@
 """What the agent costs a busy server: CPU time of a request, all threads of the process counted.
 
-    benchmarks/agent_cost.py [--quick] [--profiles cpu|cpu,heap] [--pairs N] [--more]
+    benchmarks/agent_cost.py [--quick] [--profiles cpu|cpu,heap|request] [--pairs N] [--more]
 
 Two processes of the smallest ASGI application on uvicorn, one with the agent (windows of 15 s, pushed to a
-receiver here), the other without, are asked in turns of 400 requests; then they change roles. Each half is
-as long as a window, so that it has the cost of one: all CPU time that a process has taken between its ends,
-for each request that it answered. A pair's ratio is the geometric mean of its halves', in which neither the
-moment nor the process counts. Shown is the mean of the pairs and its 95 % interval (Student's t); for the
-noise, the same with the processes' difference instead. A half is the agent's first window, in which all
-is named, and nothing has given way to the budget yet.
+receiver here), the other without, are asked in turns of 50 requests; then they change roles. Both have the
+same processor, so that what disturbs one disturbs the other. Each half is as long as a window, so that it
+has the cost of one: all CPU time that a process has taken between its ends, for each request that it
+answered. A pair's ratio is the geometric mean of its halves', in which neither the moment nor the process
+counts. Shown is the mean of the pairs and its 95 % interval (Student's t); for the noise, the same with the
+processes' difference instead. A half is the agent's first window, in which all is named, and nothing has
+given way to the budget yet. With `--profiles request` there is no agent: whet.live is mounted in one of the
+processes, and a CPU profile of it is being asked for.
 Writes results/agent_cost.json and the table in README.md (not with --quick); --more adds to what is there.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
+import os
 import statistics
 import tempfile
 import time
@@ -27,7 +31,8 @@ from agent_soak import Receiver
 from live_cost import Server
 from machine import RESULTS, describe_machine, machine_line, publish, save
 
-TURN = 400
+TURN = 50
+REQUEST = "request"
 WINDOW_S = 15.0
 # The 0.975 quantile of Student's t by degrees of freedom.
 T_QUANTILES = (
@@ -52,15 +57,17 @@ def half(servers: Sequence[Server], with_agent: int, state: str, seconds: float)
     """Return the CPU time of a request of each process, ns; one of them has the agent."""
     for number, server in enumerate(servers):
         server.connect()
-        server.choose(state if number == with_agent else "without")
-        server.ask(TURN)
-    before = [server.cpu_ns() for server in servers]
-    asked, until_s = 0, time.monotonic() + seconds
-    while time.monotonic() < until_s:
-        for server in servers:
-            server.ask(TURN)
-        asked += TURN
-    return [(server.cpu_ns() - begin) / asked for server, begin in zip(servers, before, strict=True)]
+        chosen = "mounted" if state == REQUEST else state
+        server.choose(chosen if number == with_agent else "without")
+        server.ask(20 * TURN)
+    with servers[with_agent].profiled() if state == REQUEST else contextlib.nullcontext():
+        before = [server.cpu_ns() for server in servers]
+        asked, until_s = 0, time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            for server in servers:
+                server.ask(TURN)
+            asked += TURN
+        return [(server.cpu_ns() - begin) / asked for server, begin in zip(servers, before, strict=True)]
 
 
 def interval(logarithms: Sequence[float]) -> str:
@@ -91,11 +98,14 @@ def table(results: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> str:
 def measure(state: str, pairs: int) -> list[list[list[float]]]:
     receiver = Receiver()
     with tempfile.TemporaryDirectory(prefix="whet-agent-") as folder:
+        all_processors = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {max(all_processors)})
         servers = [Server(receiver.address, f"{folder}/{number}") for number in range(2)]
+        os.sched_setaffinity(0, all_processors - {max(all_processors)} or all_processors)
         found = [[half(servers, which, state, WINDOW_S) for which in range(2)] for _ in range(pairs)]
         for server in servers:
             server.close()
-    if receiver.requests < pairs:
+    if state != REQUEST and receiver.requests < pairs:
         raise SystemExit(f"the agent has pushed {receiver.requests} windows only")
     return found
 
@@ -103,7 +113,7 @@ def measure(state: str, pairs: int) -> list[list[list[float]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="two pairs, nothing is written")
-    parser.add_argument("--profiles", default="cpu", choices=("cpu", "cpu,heap"))
+    parser.add_argument("--profiles", default="cpu", choices=("cpu", "cpu,heap", REQUEST))
     parser.add_argument("--pairs", type=int, default=10, help="each takes half a minute")
     parser.add_argument("--more", action="store_true", help="add to the results that are there")
     options = parser.parse_args()

@@ -73,7 +73,7 @@ print(json.dumps([c.snapshots()["gc.txt"].decode(), c.statistics(), gc.callbacks
     assert all(r["uncollectable"] == "0" and r["thread"] == "MainThread" for r in rows)
     full = rows[2]
     # 3.14 counts all live objects, and what else went away meanwhile.
-    assert 7 <= int(full["before"]) - int(full["after"]) <= 20
+    assert 7 <= int(full["before"]) - int(full["after"]) <= 60
     assert int(full["after"]) > 5000
     assert float(full["rss"]) > 5
     assert statistics["collections"] == 3

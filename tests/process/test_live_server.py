@@ -384,6 +384,9 @@ def python(code: str, env: dict[str, str] | None = None) -> subprocess.Completed
     ("call", "message"),
     [
         ("'0.0.0.0:0'", "0.0.0.0:0 can be reached from other machines"),
+        ("'::', 0", "[::]:0 can be reached from other machines"),
+        ("'127.0.0.1', 99999", "'127.0.0.1:99999' is no address"),
+        ("'/nowhere/at/all'", "unix:/nowhere/at/all: "),
         ("':0'", ":0 can be reached from other machines"),
         ("'127.0.0.1'", "'127.0.0.1' is no address"),
         ("'127.0.0.1:99999'", "'127.0.0.1:99999' is no address"),
@@ -395,6 +398,13 @@ def python(code: str, env: dict[str, str] | None = None) -> subprocess.Completed
 def test_what_cannot_be_served_is_said(call, message):
     done = python(f"import whet.live\ntry: whet.live.start({call})\nexcept Exception as e: print(e)")
     assert done.stdout.startswith(message), done.stderr
+
+
+@pytest.mark.parametrize("call", ["'127.0.0.1', 0", "'localhost', port=0", "'::1', 0", "'[::1]:0'"])
+def test_host_and_port_are_one_address_or_two(call):
+    done = python(f"import whet.live; s = whet.live.start({call}); print(s.url)")
+    host = "[::1]" if "::1" in call else call.split("'")[1].split(":")[0]
+    assert re.fullmatch(rf"http://{re.escape(host)}:\d+/debug/pprof/\n", done.stdout), done.stderr
 
 
 def test_the_program_ends_as_without():

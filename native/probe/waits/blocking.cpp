@@ -10,6 +10,7 @@
 #include "probe/common/service.hpp"
 #include "probe/waits/blocking_calls.hpp"
 #include "probe/waits/blocking_gil.hpp"
+#include "probe/waits/blocking_locks.hpp"
 #include "probe/waits/blocking_record.hpp"
 #include "probe/waits/blocking_session.hpp"
 #include "probe/waits/ticks.hpp"
@@ -83,6 +84,7 @@ std::string blocking_start(int64_t threshold_ns) {
     if (!layout)
         return why_not;
     ticks_calibrate();
+    locks_begin();
     if (!blocking_calls_patch())
         return refuse("this C library has no condition variables that whet knows");
     if (!gil_calibrate(*layout))

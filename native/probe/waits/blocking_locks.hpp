@@ -3,6 +3,8 @@
 // CPython's locks are semaphores: acquired by sem_trywait or sem_*wait, released by sem_post. The
 // poster is taken for the holder only if nobody else is known to have acquired the semaphore last:
 // otherwise it is a sign for a waiting thread (Condition, SimpleQueue), which nobody held back.
+// From 3.14 on each waiter has a semaphore, and whoever acquires a free lock is not seen: the poster is
+// the holder if the lock is a Python object, unless it notifies a Condition.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +12,9 @@
 #include "probe/waits/blocking_threads.hpp"
 
 namespace whet::probe {
+
+// Learn what locks look like. With the GIL, before anything is recorded.
+void locks_begin();
 
 // `self` has acquired the semaphore.
 void lock_acquired(const WaitingThread &self, const void *semaphore);

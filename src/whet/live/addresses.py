@@ -22,10 +22,15 @@ class Address:
 
     Args:
         text: `HOST:PORT`; `HOST:PORT+` takes the next free port if that one is taken; port 0 is any;
-            `unix:PATH`, where `%p` stands for the process's id.
+            `unix:PATH` or an absolute path, where `%p` stands for the process's id. A host, if `port` is given.
+        port: beside the host.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, port: int | None = None) -> None:
+        if port is not None:
+            text = f"[{text}]:{port}" if ":" in text and not text.startswith("[") else f"{text}:{port}"
+        elif text.startswith("/"):
+            text = f"unix:{text}"
         self.text = text
         self.path: str | None = None
         self.host, self.port, self.takes_next = "", 0, False
@@ -34,13 +39,13 @@ class Address:
             if not self.path or "\0" in self.path or len(os.fsencode(self.path)) > 100:
                 raise UsageError(f"{text!r} is no path of a socket (1 to 100 bytes)", hint=_FORMS)
             return
-        host, colon, port = text.rpartition(":")
-        self.takes_next = port.endswith("+")
-        port = port.removesuffix("+")
-        if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        host, colon, number = text.rpartition(":")
+        self.takes_next = number.endswith("+")
+        number = number.removesuffix("+")
+        if not colon or not (number.isascii() and number.isdecimal()) or int(number) > 65535:
             raise UsageError(f"{text!r} is no address to listen at", hint=_FORMS)
         self.host = host.removeprefix("[").removesuffix("]")
-        self.port = int(port)
+        self.port = int(number)
 
     @property
     def is_local(self) -> bool:

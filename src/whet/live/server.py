@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 def start(
     address: str = "127.0.0.1:6060",
+    port: int | None = None,
     *,
     token: str | None = None,
     allow: "Callable[[Request], object] | None" = None,
@@ -45,6 +46,7 @@ def start(
         address: `HOST:PORT`, where port 0 is any free one and `PORT+` that one or one of the next
             hundred; or `unix:PATH`, where `%p` is the process's id. Forked children serve, too,
             where each can have an address of its own.
+        port: if given, `address` is the host.
         token: what a client must show, as password, bearer or `?token=`.
         allow: decides on each request; without it and a token only this machine may ask.
         max_seconds: the longest profile.
@@ -57,10 +59,10 @@ def start(
         SourceError: the address is taken, or cannot be had.
         UsageError: an option is out of range, or others could ask and nothing would keep them away.
     """
-    where = Address(address)
+    where = Address(address, port)
     if not where.is_local and token is None and allow is None:
         raise UsageError(
-            f"{address} can be reached from other machines, and nothing would keep them away",
+            f"{where.text} can be reached from other machines, and nothing would keep them away",
             hint="set token= or allow=, or listen at 127.0.0.1 or a unix socket",
         )
     # Were it first imported on a thread of ours, it would take that for the main one.
