@@ -22,7 +22,7 @@ class Address:
 
     Args:
         text: `HOST:PORT`; `HOST:PORT+` takes the next free port if that one is taken; port 0 is any;
-            `unix:PATH` or an absolute path, where `%p` stands for the process's id. A host, if `port` is given.
+            `unix:PATH` or an absolute path, where `%p` is the process's id. A host, if `port` is given.
         port: beside the host.
     """
 
