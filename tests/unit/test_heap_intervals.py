@@ -91,3 +91,13 @@ def test_the_common_interval_is_never_surer_than_a_row():
 )
 def test_no_claim_without_grounds(profile):
     assert heap_sampling(profile, 1) is None
+
+
+def test_blocks_that_were_looked_at_in_turns_have_no_intervals():
+    profile = heap_profile([[400, 400_000]], 1000)
+    assert not build_intervals(profile, 1, 400_000).reason
+    turns = [*(profile.strings.text(i) for i in range(len(profile.strings))), "whet: heap_small_each=8"]
+    profile.strings = StringTable.from_texts(turns)
+    profile.comments = [len(turns) - 1]
+    assert "in turns" in build_intervals(profile, 1, 400_000).reason
+    assert heap_sampling(profile, 1) is None

@@ -38,8 +38,11 @@ def main(request: dict[str, Any]) -> None:
     answer = os.fdopen(request["descriptor"], "w", encoding="utf-8")
 
     def say(kind: str, content: dict[str, object]) -> None:
-        answer.write(json.dumps({"kind": kind, **content}) + "\n")
-        answer.flush()
+        try:
+            answer.write(json.dumps({"kind": kind, **content}) + "\n")
+            answer.flush()
+        except BrokenPipeError:
+            raise SystemExit(1) from None  # nobody listens any more
 
     try:
         functions = _functions(request)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from whet.analyze.profile.intervals import Interval, wilson_interval
 from whet.model.profile import Profile
 
-__all__ = ["Sampling", "heap_sampling", "share_interval"]
+__all__ = ["Sampling", "heap_sampling", "share_interval", "was_in_turns"]
 
 F64 = npt.NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class Sampling:
 def heap_sampling(profile: Profile, index: int) -> Sampling | None:
     """Return how value column `index` was sampled, or None where the profile does not say."""
     pair = _columns(profile, index)
-    if pair is None or profile.period < 1:
+    if pair is None or profile.period < 1 or was_in_turns(profile):
         return None
     objects = profile.samples.values[:, pair[0]].astype(np.float64)
     space = profile.samples.values[:, pair[1]].astype(np.float64)
@@ -61,6 +61,11 @@ def heap_sampling(profile: Profile, index: int) -> Sampling | None:
     value = objects * each
     grain = float((variance[value > 0] / value[value > 0]).max(initial=0.0))
     return Sampling(round(float((objects * p).sum())), variance, grain)
+
+
+def was_in_turns(profile: Profile) -> bool:
+    """Whether small blocks were looked at in slots of time: samples are then no independent ones."""
+    return any(comment.startswith("whet: heap_small_each=") for comment in profile.comment_texts())
 
 
 def share_interval(

@@ -113,13 +113,15 @@ def build_intervals(profile: Profile, index: int, total: int) -> Intervals:
     """Find out how many samples value column `index` of a whole profile rests upon."""
     names = profile.sample_type_names()
     if ("samples", "count") not in names:
-        from whet.analyze.profile.heap_intervals import heap_sampling
+        from whet.analyze.profile.heap_intervals import heap_sampling, was_in_turns
 
         heap = heap_sampling(profile, index)
         if heap is not None and heap.blocks:
             # What is known of every part; node_intervals() knows more of a row.
             effective = total / heap.grain if heap.grain > 0 else float(heap.blocks)
             return Intervals(total, heap.blocks, effective)
+        if was_in_turns(profile):
+            return Intervals(total, None, 0.0, "small blocks were looked at in turns, so no intervals")
         if any(_EXACT.search(comment) for comment in profile.comment_texts()):
             return Intervals(total, None, 0.0, "every wait is counted, none is sampled")
         if any(_JOINED.search(comment) for comment in profile.comment_texts()):
