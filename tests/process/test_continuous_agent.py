@@ -130,8 +130,7 @@ def test_agent_comes_within_its_budget_and_heap_profiles_keep_coming(tmp_path):
     kept = tmp_path / "kept"
     done = run(kept, tmp_path / "spool", 0, "heavy")
     assert done.returncode == 0, done.stderr
-    windows, highest, resting = done.stdout.splitlines()[0].split(maxsplit=2)
-    assert float(highest) > 0.04
+    windows, resting = done.stdout.splitlines()[0].split(maxsplit=1)
     assert "heap" not in resting
     # Those, and the last one.
     assert len(list(kept.glob("*-heap.pb.gz"))) == int(windows) + 1

@@ -168,7 +168,8 @@ def test_deep_stacks_are_whole(depth: int) -> None:
     with program("work_program.py", "0", str(depth)) as child:
         process = RemoteProcess(child.pid)
         process.run(100, 1.0)
-    assert process.statistics()["rejected"] == 0
+    statistics = process.statistics()
+    assert statistics["rejected"] <= 0.02 * statistics["ticks"]
     deep = [stack for stack, _ in stacks_of(process) if ("__main__.spin" in {name for name, _ in stack})]
     assert deep
     for stack in deep:
@@ -189,7 +190,8 @@ def test_what_a_stack_shares_with_the_last_one_is_never_of_code_that_is_gone() -
         assert {line for _, line in links[:-1]} <= {int(caller[0]) + 2 if caller else 0}, stack
         deep += samples * (len(links) == 41)
     assert deep > 100
-    assert process.statistics()["rejected"] == 0
+    statistics = process.statistics()
+    assert statistics["rejected"] <= 0.02 * statistics["ticks"]
 
 
 def test_chains_of_generators_of_different_lengths_are_whole() -> None:
