@@ -191,6 +191,15 @@ size_t on_top(size_t domain) {
     return GENERATIONS;
 }
 
+// Only from where ours is on top; below others' it stays as a pass-through.
+void take_away(size_t domain) {
+    size_t g = on_top(domain);
+    if (g == GENERATIONS)
+        return;
+    PyMem_SetAllocator(DOMAINS[domain], &below[g][domain]);
+    in_use[g][domain] = false;
+}
+
 // ---- arenas -----------------------------------------------------------------------------------
 
 // What pymalloc cuts blocks from. The blocks are counted; what it maps for them is not, on top of that.
@@ -249,30 +258,21 @@ bool heap_hooks_small_apart() {
     return on_top(RAW) != GENERATIONS;
 }
 
-bool heap_hooks_small(bool on) {
-    bool all = true;
+void heap_hooks_small(bool on) {
     for (size_t domain = RAW + 1; domain < DOMAINS.size(); ++domain) {
-        size_t g = on_top(domain);
-        if (on) {
-            all &= is_hooked(domain) || install(domain);
-        } else if (g != GENERATIONS) {
-            PyMem_SetAllocator(DOMAINS[domain], &below[g][domain]);
-            in_use[g][domain] = false;
-        }
+        if (!on)
+            take_away(domain);
+        else if (!is_hooked(domain))
+            install(domain);
     }
     small_away = !on;
-    return all;
 }
 
 int heap_hooks_remove() {
     int left = 0;
     ArenaHook::remove();
     for (size_t domain = 0; domain < DOMAINS.size(); ++domain) {
-        size_t g = on_top(domain);
-        if (g != GENERATIONS) {
-            PyMem_SetAllocator(DOMAINS[domain], &below[g][domain]);
-            in_use[g][domain] = false;
-        }
+        take_away(domain);
         left += is_hooked(domain);
     }
     return left;

@@ -20,8 +20,8 @@ int heap_hooks_mend();
 // Whether small requests can do without their hooks for a while: pymalloc answers them, their samples are
 // placed, and nobody else's hook is on top. Requests of other sizes, and frees, come to RAW's hook.
 bool heap_hooks_small_apart();
-// Take away those hooks, or put them back; false: they could not be put back.
-bool heap_hooks_small(bool on);
+// Take away those hooks, or put them back; where that fails they are not apart, and it is tried again.
+void heap_hooks_small(bool on);
 // Take ours away where they are on top; returns how many domains still have them below others'.
 int heap_hooks_remove();
 

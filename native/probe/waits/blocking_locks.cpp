@@ -16,10 +16,6 @@ constexpr size_t PLACES = 4096;
 std::array<std::atomic<uint64_t>, PLACES> owners;  // (semaphore, serial's low bits), the newest
 std::array<std::atomic<uint16_t>, PLACES> waiters; // by place
 
-#if PY_VERSION_HEX >= 0x030E0000
-std::array<uintptr_t, 2> lock_types; // Lock, RLock
-#endif
-
 size_t place_of(const void *semaphore) {
     auto at = reinterpret_cast<uintptr_t>(semaphore);
     return (at * 0x9E3779B97F4A7C15ULL) >> 52;
@@ -39,10 +35,25 @@ bool somebody_elses(const WaitingThread &self, const void *semaphore) {
 
 #if PY_VERSION_HEX >= 0x030E0000
 
+std::array<uintptr_t, 2> lock_types; // Lock, RLock
+
+void learn_lock_types() {
+    PyObject *module = PyImport_ImportModule("_thread");
+    const std::array names = {"LockType", "RLock"};
+    for (size_t i = 0; i < names.size(); ++i) {
+        PyObject *type = module ? PyObject_GetAttrString(module, names[i]) : nullptr;
+        lock_types[i] = reinterpret_cast<uintptr_t>(type); // they live as long as the interpreter
+        Py_XDECREF(type);
+    }
+    Py_XDECREF(module);
+    PyErr_Clear();
+}
+
 // From 3.14 on a lock is a byte of its object, and each thread that waits for it has a semaphore, which
 // stands behind the byte's address in its struct wait_entry (Python/parking_lot.c). The address if it is that
 // of a Lock's or RLock's byte, which come right after the object's head; else 0.
-uintptr_t lock_parked_at(const Reader &reader, uintptr_t semaphore) {
+uintptr_t lock_parked_at(uintptr_t semaphore) {
+    const Reader reader(fault_guard_is_ours());
     uintptr_t byte, type;
     if (!reader.word(&byte, semaphore - sizeof byte) || byte % alignof(PyObject) ||
         !reader.word(&type, byte - sizeof(PyObject) + offsetof(PyObject, ob_type)))
@@ -66,26 +77,15 @@ bool gives_a_sign() {
 
 #else
 
-uintptr_t lock_parked_at(const Reader &, uintptr_t) { return 0; }
+void learn_lock_types() {}
+uintptr_t lock_parked_at(uintptr_t) { return 0; }
 bool gives_a_sign() { return false; }
 
 #endif
 
 } // namespace
 
-void locks_begin() {
-#if PY_VERSION_HEX >= 0x030E0000
-    PyObject *module = PyImport_ImportModule("_thread");
-    const std::array names = {"LockType", "RLock"};
-    for (size_t i = 0; i < names.size(); ++i) {
-        PyObject *type = module ? PyObject_GetAttrString(module, names[i]) : nullptr;
-        lock_types[i] = reinterpret_cast<uintptr_t>(type); // they live as long as the interpreter
-        Py_XDECREF(type);
-    }
-    Py_XDECREF(module);
-    PyErr_Clear();
-#endif
-}
+void locks_begin() { learn_lock_types(); }
 
 void lock_acquired(const WaitingThread &self, const void *semaphore) {
     owners[place_of(semaphore)].store(owner_entry(semaphore, self.serial.load(std::memory_order_relaxed)),
@@ -104,16 +104,15 @@ bool lock_is_waited_for(const void *semaphore) {
 void lock_released(WaitingThread &self, const void *semaphore) {
     int64_t now = ticks(), since = blocking_state.since.load(std::memory_order_relaxed);
     auto at = reinterpret_cast<uintptr_t>(semaphore);
-    const Reader reader(fault_guard_is_ours());
     // Where waiters have a semaphore each; else 0.
-    const uintptr_t lock = lock_parked_at(reader, at);
+    const uintptr_t lock = lock_parked_at(at);
     auto each_waiter = [&](auto use) {
         for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t) {
             int64_t begin = t->begin.load(std::memory_order_acquire);
             if (!begin || t->kind.load(std::memory_order_relaxed) != CallKind::semaphore)
                 continue;
             uintptr_t object = t->object.load(std::memory_order_relaxed);
-            if (object == at || (lock && lock_parked_at(reader, object) == lock))
+            if (object == at || (lock && lock_parked_at(object) == lock))
                 use(*t, std::max({begin, since, t->charged_until.load(std::memory_order_relaxed)}));
         }
     };

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DEFAULT_RATE_HZ", "MAX_FRAMES", "MAX_RATE_HZ", "CpuCollector"]
+__all__ = ["DEFAULT_RATE_HZ", "MAX_FRAMES", "MAX_RATE_HZ", "CpuCollector", "check_rate"]
 
 DEFAULT_RATE_HZ = 100
 MAX_RATE_HZ = 10_000
@@ -34,6 +34,17 @@ _DOUBTS = {
 }
 
 
+def check_rate(rate_hz: float) -> float:
+    """Return a rate of samples.
+
+    Raises:
+        UsageError: it is no number from 1 to 10,000.
+    """
+    if not 1 <= rate_hz <= MAX_RATE_HZ:
+        raise UsageError(f"the rate must lie between 1 and {MAX_RATE_HZ} Hz, not {rate_hz:g}")
+    return rate_hz
+
+
 class CpuCollector:
     """Samples all threads of this process by their CPU time; at most one runs at a time.
 
@@ -46,9 +57,7 @@ class CpuCollector:
     SPENT = ("handler_ns", "service_ns")
 
     def __init__(self, *, rate_hz: float = DEFAULT_RATE_HZ) -> None:
-        if not 1 <= rate_hz <= MAX_RATE_HZ:
-            raise UsageError(f"the rate must lie between 1 and {MAX_RATE_HZ} Hz, not {rate_hz:g}")
-        self.rate_hz = rate_hz
+        self.rate_hz = check_rate(rate_hz)
         self._probe = load_probe()
         self._mine = False
 

@@ -12,7 +12,7 @@ import sys
 import time
 
 from whet.collect import windows
-from whet.collect.cpu import MAX_RATE_HZ
+from whet.collect.cpu import check_rate
 from whet.collect.exits import ExitHooks, ForkHooks
 from whet.collect.ticker import Ticker
 from whet.errors import SourceError, UsageError, WhetError
@@ -91,8 +91,7 @@ def agent(
     backend, address = backend_for(push)
     if not 1 <= window_s <= LONGEST_WINDOW_S:
         raise UsageError(f"a window takes 1 to {LONGEST_WINDOW_S:g} seconds, not {window_s:g}")
-    if not 1 <= rate_hz <= MAX_RATE_HZ:
-        raise UsageError(f"the rate must lie between 1 and {MAX_RATE_HZ} Hz, not {rate_hz:g}")
+    check_rate(rate_hz)
     if not profiles or not set(profiles) <= set(COLLECTORS):
         raise UsageError(f"profiles are some of {', '.join(COLLECTORS)}, not {', '.join(profiles) or 'none'}")
     if not 0 < budget <= 1:
