@@ -1,13 +1,21 @@
 #include "probe/common/got.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <mutex>
+#include <optional>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <utility>
+
+#include "probe/common/own_threads.hpp"
 
 namespace whet::probe {
 namespace {
@@ -87,13 +95,80 @@ bool write_slot(uintptr_t *slot, uintptr_t value, bool relro) {
     return true;
 }
 
+// dl_iterate_phdr() takes a lock of the loader's that glibc does not free in a forked child, where the next
+// dlopen() would wait for it for ever. So nobody forks while one of our threads is in it. One pass at a
+// time also means that a page is never made read-only while another thread writes to it.
+std::mutex passing;
+// What the parent's own threads did at the fork is another matter: a child asks before its first pass.
+enum class Access { granted, unknown, lost };
+std::atomic<Access> access{Access::granted};
+// An address in the object that all of this is in.
+const void *const this_object = &passing;
+
+// Calls visit(object) for each loaded object until it returns false. Needs `passing` and has_access().
 template <class Visit> void each_object(Visit visit) {
-    dl_iterate_phdr(
-        [](dl_phdr_info *object, size_t, void *data) {
-            (*static_cast<Visit *>(data))(*object);
-            return 0;
-        },
-        &visit);
+    dl_iterate_phdr([](dl_phdr_info *object, size_t,
+                       void *data) { return (*static_cast<Visit *>(data))(*object) ? 0 : 1; },
+                    &visit);
+}
+
+// Asks in a thread of its own, which waits for ever where the lock is lost.
+Access ask_for_access() {
+    struct Question {
+        OwnThread thread;
+        sem_t answered;
+    };
+    auto *question = new Question;
+    sem_init(&question->answered, 0, 0);
+    auto ask = [](void *data) -> void * {
+        each_object([](const dl_phdr_info &) { return false; });
+        sem_post(&static_cast<Question *>(data)->answered);
+        return nullptr;
+    };
+    if (!question->thread.start("whet-loader", ask, question)) {
+        delete question;
+        return Access::unknown;
+    }
+    timespec until{};
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += 1;
+    while (sem_clockwait(&question->answered, CLOCK_MONOTONIC, &until) != 0)
+        if (errno != EINTR)
+            return Access::lost;
+    question->thread.end();
+    delete question;
+    return Access::granted;
+}
+
+// Without it no object can come or go, and all slots stay as the parent had them. Needs `passing`.
+bool has_access() {
+    if (access == Access::unknown)
+        access = ask_for_access();
+    return access == Access::granted;
+}
+
+ObjectCount count_in(const dl_phdr_info &object) { return {object.dlpi_adds, object.dlpi_subs}; }
+
+// Nothing while another thread passes, or without access.
+std::optional<ObjectCount> count_objects() {
+    std::unique_lock pass(passing, std::try_to_lock);
+    if (!pass || !has_access())
+        return std::nullopt;
+    ObjectCount count;
+    each_object([&](const dl_phdr_info &object) {
+        count = count_in(object);
+        return false;
+    });
+    return count;
+}
+
+// Objects are listed before they are relocated: whoever writes to them then is overwritten, or makes
+// read-only what the loader still writes. Asking for an address waits for the loader's lock, which
+// a thread that loads has: objects listed before this call are relocated after it. A thread that comes
+// here from an object's constructor has that lock, and has relocated before.
+void wait_for_loads() {
+    Dl_info info;
+    dladdr(this_object, &info);
 }
 
 // Calls visit(symbol name, slot, is the slot's page read-only) for each entry of one object.
@@ -149,16 +224,18 @@ bool contains(std::pair<uintptr_t, uintptr_t> range, const void *address) {
     return at >= range.first && at < range.second;
 }
 
-// An object that was unloaded meanwhile took its slots along; `extents` are those of loaded ones.
+// An object that was unloaded meanwhile took its slots along. None is unloaded during a pass.
 void write_back(const std::vector<GotSlot> &slots) {
-    std::vector<std::pair<uintptr_t, uintptr_t>> extents;
-    each_object([&](const dl_phdr_info &object) { extents.push_back(extent(object)); });
-    for (const GotSlot &slot : slots) {
-        bool loaded = std::any_of(extents.begin(), extents.end(),
-                                  [&](const auto &range) { return contains(range, slot.at); });
-        if (loaded && *slot.at == slot.after)
-            write_slot(slot.at, slot.before, slot.relro);
-    }
+    std::lock_guard pass(passing);
+    if (!has_access())
+        return;
+    each_object([&](const dl_phdr_info &object) {
+        auto range = extent(object);
+        for (const GotSlot &slot : slots)
+            if (contains(range, slot.at) && *slot.at == slot.after)
+                write_slot(slot.at, slot.before, slot.relro);
+        return true;
+    });
 }
 
 // Is this address the PLT entry of the program that stands for a function of a library?
@@ -195,30 +272,6 @@ void *library_function(const char *symbol) {
 
 } // namespace
 
-int GotPatch::patch() {
-    auto ours = reinterpret_cast<uintptr_t>(replacement_);
-    int written = 0;
-    each_object([&](const dl_phdr_info &object) {
-        if (contains(extent(object), replacement_) || is_system_object(object.dlpi_name))
-            return;
-        each_slot(object, [&](const char *name, uintptr_t *slot, bool relro) {
-            if (std::strcmp(name, symbol_) != 0 || *slot == ours)
-                return;
-            slots_.push_back({slot, *slot, ours, relro});
-            write_slot(slot, ours, relro);
-            ++written;
-        });
-    });
-    return written;
-}
-
-void GotPatch::restore() {
-    write_back(slots_);
-    slots_.clear();
-}
-
-// ---- many symbols -----------------------------------------------------------------------------
-
 void *called_function(const char *symbol) {
     void *address = dlsym(RTLD_DEFAULT, symbol);
     return address && stands_for_another(address) ? library_function(symbol) : address;
@@ -229,56 +282,58 @@ void GotPatches::add(const char *symbol, void *replacement, void *original) {
                         reinterpret_cast<uintptr_t>(dlsym(RTLD_DEFAULT, symbol))};
 }
 
-GotPatches::ObjectCount GotPatches::count_objects() {
-    ObjectCount count;
-    dl_iterate_phdr(
-        [](dl_phdr_info *object, size_t, void *data) {
-            *static_cast<ObjectCount *>(data) = {object->dlpi_adds, object->dlpi_subs};
-            return 1;
-        },
-        &count);
-    return count;
-}
-
 bool GotPatches::changed() {
     std::unique_lock lock(mutex_, std::try_to_lock);
-    return !lock || !(count_objects() == at_);
+    auto now = count_objects();
+    return !lock || !now || !(*now == at_);
 }
 
-// Never waits for its mutex: the thread that has it may wait for the loader's lock, which a
+// Never waits for a mutex: the thread that has it may wait for the loader's lock, which a
 // thread that comes here from an object's constructor holds.
 void GotPatches::patch() {
     std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock)
-        return;
-    ObjectCount now = count_objects();
-    if (now == at_)
-        return;
-    if (now.unloaded != at_.unloaded)
-        seen_.clear(); // another object may lie where one was
-    at_ = now;
+    for (int attempt = 0; lock && attempt < 3; ++attempt) {
+        auto now = count_objects();
+        if (!now || *now == at_)
+            return;
+        wait_for_loads();
+        if (patch_objects(*now))
+            return;
+    }
+}
+
+// False when others than those counted are there.
+bool GotPatches::patch_objects(const ObjectCount &counted) {
+    std::unique_lock pass(passing, std::try_to_lock);
+    if (!pass)
+        return false;
+    bool same = false;
     ranges_.clear();
     each_object([&](const dl_phdr_info &object) {
         auto [begin, end] = extent(object);
         ranges_.push_back({begin, end, is_system_object(object.dlpi_name)});
+        return same = count_in(object) == counted;
     });
-    size_t next = 0;
+    if (!same)
+        return false;
+    if (counted.unloaded != at_.unloaded)
+        seen_.clear(); // another object may lie where one was
+    auto place = ranges_.begin();
     each_object([&](const dl_phdr_info &object) {
-        auto [begin, end] = extent(object);
-        // Came between the two passes: at_ is behind, so the next call looks at it.
-        while (next < ranges_.size() && ranges_[next].begin != begin)
-            ++next;
-        if (next == ranges_.size() || ranges_[next].system || !seen_.insert(begin).second)
-            return;
-        Range own = ranges_[next];
-        if (!targets_.empty() &&
-            contains({begin, end}, reinterpret_cast<void *>(targets_.begin()->second.replacement)))
-            return;
-        each_slot(object, [&](const char *name, uintptr_t *slot, bool relro) {
-            if (auto found = targets_.find(name); found != targets_.end())
-                redirect(slot, found->second, own, relro);
-        });
+        same = count_in(object) == counted;
+        if (!same)
+            return false;
+        const Range &own = *place++;
+        if (!own.system && !contains({own.begin, own.end}, this_object) && seen_.insert(own.begin).second)
+            each_slot(object, [&](const char *name, uintptr_t *slot, bool relro) {
+                if (auto found = targets_.find(name); found != targets_.end())
+                    redirect(slot, found->second, own, relro);
+            });
+        return true;
     });
+    if (same)
+        at_ = counted;
+    return same;
 }
 
 void GotPatches::redirect(uintptr_t *slot, const Target &target, const Range &own, bool relro) {
@@ -310,6 +365,16 @@ void GotPatches::restore() {
 size_t GotPatches::foreign() {
     std::lock_guard lock(mutex_);
     return foreign_;
+}
+
+void got_before_fork() { passing.lock(); }
+
+void got_after_fork_in_parent() { passing.unlock(); }
+
+void got_after_fork_in_child() {
+    if (access == Access::granted)
+        access = Access::unknown;
+    passing.unlock();
 }
 
 } // namespace whet::probe

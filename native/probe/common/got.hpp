@@ -23,20 +23,10 @@ struct GotSlot {
     bool relro;
 };
 
-class GotPatch {
-  public:
-    // `symbol` must outlive the patch; `original` is set before the first slot is written.
-    GotPatch(const char *symbol, void *replacement) : symbol_(symbol), replacement_(replacement) {}
-
-    // Redirect all slots found now; returns how many were redirected.
-    int patch();
-    // Write the originals back into the slots that still hold our replacement.
-    void restore();
-
-  private:
-    const char *symbol_;
-    void *replacement_;
-    std::vector<GotSlot> slots_;
+// How many objects were loaded and unloaded since the program began.
+struct ObjectCount {
+    unsigned long long loaded = 0, unloaded = 0;
+    bool operator==(const ObjectCount &) const = default;
 };
 
 // The function that calls of `symbol` reach, or nullptr. As dlsym() but for programs at a fixed address:
@@ -44,24 +34,26 @@ class GotPatch {
 // calls what is in a slot of the program: our replacement, once the slot is redirected.
 void *called_function(const char *symbol);
 
-// Many symbols, redirected in one pass over the objects. A slot that another tool has redirected
+// Symbols, redirected in one pass over the objects. A slot that another tool has redirected
 // before us is left alone: its owner keeps working and we do not see its calls. Thread-safe.
 class GotPatches {
   public:
     // Both strings and functions outlive the patches. `original` is called_function(symbol).
     void add(const char *symbol, void *replacement, void *original);
 
-    // Redirect the slots of all objects that were not looked at before. Returns at once when no
-    // object came or went since, or when another thread is at it (changed() stays true).
+    // Redirect the slots of all objects that were not looked at before. Waits for objects that are
+    // being loaded. Returns at once when no object came or went since, or when another thread is at it
+    // (changed() stays true).
     void patch();
     // Have objects come or gone since patch()? A lock and a look at two counters.
     bool changed();
+    // Write the originals back into the slots that still hold our replacements.
     void restore();
 
     // Slots that another tool holds.
     size_t foreign();
 
-    // In a forked child: another thread may have been at it.
+    // In a forked child: another thread may have been at it. Functions stay redirected.
     void forget_after_fork() { new (&mutex_) std::mutex; }
 
   private:
@@ -69,15 +61,11 @@ class GotPatches {
         uintptr_t replacement, original;
         uintptr_t known_as; // what dlsym() says, which may be a PLT entry
     };
-    struct ObjectCount {
-        unsigned long long loaded = 0, unloaded = 0;
-        bool operator==(const ObjectCount &) const = default;
-    };
     struct Range {
         uintptr_t begin, end;
         bool system;
     };
-    static ObjectCount count_objects();
+    bool patch_objects(const ObjectCount &counted);
     void redirect(uintptr_t *slot, const Target &target, const Range &own, bool relro);
 
     std::mutex mutex_;
@@ -88,5 +76,10 @@ class GotPatches {
     std::vector<GotSlot> slots_;
     size_t foreign_ = 0;
 };
+
+// Around a fork, in the thread that forks: no other thread is inside the loader's list of objects meanwhile.
+void got_before_fork();
+void got_after_fork_in_parent();
+void got_after_fork_in_child();
 
 } // namespace whet::probe

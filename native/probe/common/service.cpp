@@ -11,6 +11,7 @@
 
 #include "probe/common/clock.hpp"
 #include "probe/common/code_keeper.hpp"
+#include "probe/common/got.hpp"
 #include "probe/common/loads.hpp"
 #include "probe/common/own_threads.hpp"
 #include "probe/common/safe_read.hpp"
@@ -164,14 +165,17 @@ void *service_main(void *) {
 
 void before_fork() {
     each_collector([](Collector &c) { c.before_fork(); });
+    got_before_fork();
 }
 
 void after_fork_in_parent() {
+    got_after_fork_in_parent();
     each_collector([](Collector &c) { c.after_fork_in_parent(); });
 }
 
 // Our threads do not survive fork; the collectors' state is left where it lies.
 void after_fork_in_child() {
+    got_after_fork_in_child();
     changing = new std::mutex;
     if (!any_collector())
         return;

@@ -60,10 +60,7 @@ int watched_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, 
     return error;
 }
 
-GotPatch &create_patch() {
-    static auto *patch = new GotPatch("pthread_create", reinterpret_cast<void *>(watched_pthread_create));
-    return *patch;
-}
+GotPatches *patches = new GotPatches;
 
 } // namespace
 
@@ -90,17 +87,21 @@ void ThreadTable::open(const TimerPlan &plan) {
         exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
     plan_ = plan;
     without_timer_ = seen_ = 0;
-    if (!real_pthread_create)
+    if (!real_pthread_create) {
         real_pthread_create = reinterpret_cast<PthreadCreate>(called_function("pthread_create"));
+        if (real_pthread_create)
+            patches->add("pthread_create", reinterpret_cast<void *>(watched_pthread_create),
+                         reinterpret_cast<void *>(real_pthread_create));
+    }
     watching.store(true, std::memory_order_release);
-    if (exit_key_made && real_pthread_create)
-        create_patch().patch();
+    if (exit_key_made)
+        patches->patch();
     rescan();
 }
 
 void ThreadTable::close() {
     watching.store(false, std::memory_order_release);
-    create_patch().restore();
+    patches->restore();
     std::lock_guard lock(*table_mutex);
     for (size_t i = 0; i < high_water(); ++i) {
         end(&slots_[i]);
@@ -116,14 +117,13 @@ void ThreadTable::include(pid_t tid) {
 void ThreadTable::forget_after_fork() {
     // Another thread of the parent may have held it.
     new (table_mutex) std::mutex;
-    bool was_watching = watching.exchange(false);
+    watching.store(false);
     for (size_t i = 0; i < high_water(); ++i) {
         slots_[i].has_timer = false;
         slots_[i].state.store(SlotState::free, std::memory_order_release);
     }
     excluded_.clear();
-    if (was_watching)
-        create_patch().restore();
+    patches->forget_after_fork();
 }
 
 ThreadSlot *ThreadTable::take_slot() {

@@ -258,7 +258,7 @@ def interpreters():
         import _xxsubinterpreters as module
     collector = BlockCollector()
     collector.start()
-    code = "import time\nfor _ in range(5): time.sleep(0.002)\nsum(range(300000))"
+    code = "import time\nfor _ in range(5): time.sleep(0.05)\nsum(range(300000))"
 
     def run():
         interpreter = module.create()

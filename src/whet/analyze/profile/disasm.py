@@ -190,8 +190,10 @@ def _nothing_found(report: Report, pattern: Pattern, regex: str, places: Places)
     rows = np.repeat(np.arange(len(locations)), np.diff(locations.line_start))
     rows = np.unique(rows[np.isin(locations.line_function, named)])
     name, file = text(int(functions.name[named[0]])), text(int(functions.filename[named[0]]))
-    if file.endswith(".py") or (len(rows) and not locations.address[rows].any()):
-        kind = "a Python function" if file.endswith(".py") else "known without addresses"
+    has_addresses = not len(rows) or locations.address[rows].any()
+    if file.endswith(".py") or not has_addresses:
+        python = file.endswith(".py") or file.startswith("<")  # as <string>, what exec() is given
+        kind = "a Python function" if python else "known without addresses"
         return UsageError(f"{name} is {kind}: the profile has no machine code for it", hint=_BYTECODE_HINT)
     files = [text(int(profile.mappings.filename[m])) for m in locations.mapping[rows].tolist() if m >= 0]
     binary = posixpath.basename(next(filter(None, files), "")) or "the program"
