@@ -1,17 +1,19 @@
 """What the agent costs a busy server: CPU time of a request, all threads of the process counted.
 
-    benchmarks/agent_cost.py [--quick] [--profiles cpu|cpu,heap|request] [--pairs N] [--settle S] [--more]
+    benchmarks/agent_cost.py [--quick] [--more] [--profiles cpu|cpu,heap|request]
+                             [--pairs N] [--settle S] [--windows N]
 
 Two processes of the smallest ASGI application on uvicorn, one with the agent (windows of 15 s, pushed to a
 receiver here), the other without, are asked in turns of 50 requests; then they change roles. Both have the
-same processor, so that what disturbs one disturbs the other. Each half is as long as a window, so that it
-has the cost of one: all CPU time that a process has taken between its ends, for each request that it
-answered. A pair's ratio is the geometric mean of its halves', in which neither the moment nor the process
-counts. Shown is the mean of the pairs and its 95 % interval (Student's t); for the noise, the same with the
-processes' difference instead. A half is the agent's first window, in which all is named, and nothing has
-given way to the budget yet; with `--settle` a later one. With `--profiles request` there is no agent:
-whet.live is mounted in one of the processes, and a CPU profile of it is being asked for.
-Writes results/agent_cost.json and the table in README.md (not with --quick); --more adds to what is there.
+same processor, so that what disturbs one disturbs the other. Each half is as long as one window, or
+`--windows`, so that it has the cost of them: all CPU time that a process has taken between its ends, for
+each request that it answered. A pair's ratio is the geometric mean of its halves', in which neither the
+moment nor the process counts. Shown is the mean of the pairs and its 95 % interval (Student's t); for the
+noise, the same with the processes' difference instead. A half begins with the agent's first window, in
+which all is named, and nothing has given way to the budget yet; with `--settle` later. With `--profiles
+request` there is no agent: whet.live is mounted in one of the processes, and a CPU profile of it is being
+asked for. Writes results/agent_cost.json and the table in README.md (not with --quick); --more adds to what
+is there.
 """
 
 from __future__ import annotations
@@ -63,7 +65,9 @@ def ask_in_turns(servers: Sequence[Server], seconds: float) -> int:
     return asked
 
 
-def half(servers: Sequence[Server], with_agent: int, state: str, settle_s: float) -> list[float]:
+def half(
+    servers: Sequence[Server], with_agent: int, state: str, settle_s: float, windows: int
+) -> list[float]:
     """Return the CPU time of a request of each process, ns; one of them has the agent."""
     for number, server in enumerate(servers):
         server.connect()
@@ -73,7 +77,7 @@ def half(servers: Sequence[Server], with_agent: int, state: str, settle_s: float
     with servers[with_agent].profiled() if state == REQUEST else contextlib.nullcontext():
         ask_in_turns(servers, settle_s)
         before = [server.cpu_ns() for server in servers]
-        asked = ask_in_turns(servers, WINDOW_S)
+        asked = ask_in_turns(servers, windows * WINDOW_S)
         return [(server.cpu_ns() - begin) / asked for server, begin in zip(servers, before, strict=True)]
 
 
@@ -102,14 +106,14 @@ def table(results: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> str:
     return "\n".join([head, *(rows(state, pairs) for state, pairs in sorted(results.items()))])
 
 
-def measure(state: str, pairs: int, settle_s: float) -> list[list[list[float]]]:
+def measure(state: str, pairs: int, settle_s: float, windows: int) -> list[list[list[float]]]:
     receiver = Receiver()
     with tempfile.TemporaryDirectory(prefix="whet-agent-") as folder:
         all_processors = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {max(all_processors)})
         servers = [Server(receiver.address, f"{folder}/{number}") for number in range(2)]
         os.sched_setaffinity(0, all_processors - {max(all_processors)} or all_processors)
-        found = [[half(servers, which, state, settle_s) for which in range(2)] for _ in range(pairs)]
+        found = [[half(servers, which, state, settle_s, windows) for which in range(2)] for _ in range(pairs)]
         for server in servers:
             server.close()
     if state != REQUEST and receiver.requests < pairs:
@@ -123,6 +127,7 @@ def main() -> None:
     parser.add_argument("--profiles", default="cpu", choices=("cpu", "cpu,heap", REQUEST))
     parser.add_argument("--pairs", type=int, default=10, help="each takes half a minute")
     parser.add_argument("--settle", type=float, default=0.0, help="seconds with the agent before each half")
+    parser.add_argument("--windows", type=int, default=1, help="how long each half is, windows")
     parser.add_argument("--more", action="store_true", help="add to the results that are there")
     options = parser.parse_args()
     machine = describe_machine()
@@ -130,14 +135,17 @@ def main() -> None:
     results = {}
     if options.more and saved.exists():
         results = json.loads(saved.read_text(encoding="utf-8"))["pairs"]
-    pairs = measure(options.profiles, 2 if options.quick else options.pairs, options.settle)
+    count = 2 if options.quick else options.pairs
+    pairs = measure(options.profiles, count, options.settle, options.windows)
     name = options.profiles + (f", after {options.settle:g} s" if options.settle else "")
+    name += f", {options.windows} windows" if options.windows > 1 else ""
     results[name] = [*results.get(name, []), *pairs]
     text = table(results)
     print(text)
     if not options.quick:
         save("agent_cost", {"machine": machine, "pairs": results})
-        publish("agent_cost", f"{text}\n\nA pair is twice {WINDOW_S:g} s. {machine_line(machine)}")
+        lengths = f"A pair is twice {WINDOW_S:g} s, or the windows that are named."
+        publish("agent_cost", f"{text}\n\n{lengths} {machine_line(machine)}")
 
 
 if __name__ == "__main__":

@@ -136,7 +136,8 @@ void define_heap(nb::module_ &m) {
     m.def("heap_running", &heap_running);
     m.def("heap_take_turns", &heap_take_turns, nb::arg("shift"),
           "Look at small requests in one of 1 << shift slots of time only.");
-    m.def("heap_double_mean", &heap_double_mean, "Twice the mean interval from now on.");
+    m.def("heap_keep_pace", &heap_keep_pace, nb::arg("samples_per_s"),
+          "Double the mean interval where it gives more samples than this for some seconds; 0: never.");
     m.def("heap_forget_hooks", &heap_forget_hooks, "In a forked child: take the hooks away.");
     m.def(
         "heap_profile",

@@ -260,7 +260,13 @@ def test_go_tool_pprof_takes_seconds_and_a_base(server, tmp_path):
     base.write_bytes(ask(server, "/debug/pprof/heap").body)
     ask(server, "/debug/pprof/heap?seconds=1")
     done = go_pprof(
-        "-top", "-sample_index=alloc_space", "-base", str(base), f"{address}/heap", directory=tmp_path
+        "-top",
+        "-nodefraction=0",
+        "-sample_index=alloc_space",
+        "-base",
+        str(base),
+        f"{address}/heap",
+        directory=tmp_path,
     )
     assert "__main__.contend" in done.stdout, done.stderr
 

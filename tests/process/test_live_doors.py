@@ -199,5 +199,5 @@ def test_workers_of_an_unchanged_program_serve_beside_it():
             if len(served) == 2:  # the master's is told before gunicorn listens
                 break
         with busy(address):
-            answers = [ask(place, "/debug/pprof/profile?seconds=1&rate=500") for place in served]
+            answers = [ask(place, "/debug/pprof/profile?seconds=2&rate=500") for place in served]
         assert any("live_flask.crunch" in functions(answer.body) for answer in answers)

@@ -409,34 +409,50 @@ def test_directory_rotates_and_writing_again_changes_nothing(tmp_path):
     ]
 
 
+def account(budget, *, own_s=0.0, **spent_s):
+    """Account for a window of a second; return which collectors rest."""
+    spent_ns = {name: seconds * 1e9 for name, seconds in spent_s.items()}
+    return budget.account(spent_ns=spent_ns, own_ns=own_s * 1e9, program_ns=1e9, wall_ns=1e9)
+
+
 def test_rate_falls_while_the_agent_costs_too_much_and_comes_back():
     budget = Budget(rate_hz=100, share=0.01)
     for _ in range(3):
-        budget.account(spent_ns=0.05e9, program_ns=1e9, wall_ns=1e9)
+        assert account(budget, cpu=0.05) == {}
     assert budget.rate_hz == 12.5
-    budget.account(spent_ns=0.05e9, program_ns=1e9, wall_ns=1e9)
+    account(budget, cpu=0.05)
     assert budget.rate_hz == 10
-    budget.account(spent_ns=0.008e9, program_ns=1e9, wall_ns=1e9)
+    account(budget, cpu=0.008)
     assert budget.rate_hz == 10
     for _ in range(5):
-        budget.account(spent_ns=0.001e9, program_ns=1e9, wall_ns=1e9)
+        account(budget, cpu=0.001)
     assert budget.rate_hz == 100
 
 
 def test_heap_gives_way_where_it_costs_most_for_long():
     budget = Budget(rate_hz=100, share=0.01)
-    budget.account(spent_ns=0.03e9, program_ns=1e9, wall_ns=1e9, heap_ns=0.02e9)
-    assert (budget.rate_hz, budget.heap_step) == (50, 0)
-    for step in range(1, HEAP_STEPS + 1):
-        budget.account(spent_ns=0.03e9, program_ns=1e9, wall_ns=1e9, heap_ns=0.02e9)
-        assert (budget.rate_hz, budget.heap_step) == (50, step)
-    budget.account(spent_ns=0.03e9, program_ns=1e9, wall_ns=1e9, heap_ns=0.02e9)
-    assert (budget.rate_hz, budget.heap_step) == (25, HEAP_STEPS)
-    budget.account(spent_ns=0.001e9, program_ns=1e9, wall_ns=1e9, heap_ns=0.001e9)
-    assert (budget.rate_hz, budget.heap_step) == (50, HEAP_STEPS)
+    for step in range(HEAP_STEPS + 1):
+        assert account(budget, heap=0.02, cpu=0.003, own_s=0.002) == {}
+        assert (budget.rate_hz, budget.heap_step) == (100, step)
+    # One window of four has it: 0.02 / 4 + 0.005 s are 1 % of a second.
+    assert account(budget, heap=0.02, cpu=0.003, own_s=0.002) == {"heap": 3}
+    for _ in range(3):
+        assert account(budget, cpu=0.003, own_s=0.003) == {}
+    # Back again, what it costs is known.
+    assert account(budget, heap=0.02, cpu=0.003, own_s=0.002) == {"heap": 3}
+    assert (budget.rate_hz, budget.heap_step) == (100, HEAP_STEPS)
+
+
+def test_waits_rest_and_others_leave_a_collector_some_of_the_budget():
+    budget = Budget(rate_hz=100, share=0.01)
+    assert account(budget, block=0.1, cpu=0.02) == {}
+    assert account(budget, block=0.1, cpu=0.02) == {"block": 39}
+    assert account(budget, block=1.0) == {"block": 40}
+    assert account(budget, cpu=0.02) == {}
+    assert budget.rate_hz == 50
 
 
 def test_idle_process_keeps_its_rate():
     budget = Budget(rate_hz=100, share=0.01)
-    budget.account(spent_ns=0.0005e9, program_ns=0.0001e9, wall_ns=1e9)
+    budget.account(spent_ns={"cpu": 0.0015e9}, own_ns=0.0, program_ns=0.0001e9, wall_ns=1e9)
     assert budget.rate_hz == 100

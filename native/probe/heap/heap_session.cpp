@@ -27,6 +27,10 @@ constexpr uint64_t TIMED_EACH = 16;
 constexpr int64_t LONGEST_SAMPLE_NS = SECOND / 10'000;
 // How long the program may stand still while types are looked for.
 constexpr int64_t TYPES_LIMIT_NS = SECOND / 20, LAST_TYPES_LIMIT_NS = SECOND;
+// A program that begins may allocate much for some seconds. Blocks that are large beside the mean are all
+// sampled, so doubling has an end.
+constexpr double PACE_BURST_S = 5;
+constexpr int64_t MOST_PACED_MEAN = 64 << 20;
 constexpr size_t NO_NAMES_TO_SPARE = 4096; // locations that are not worth a compaction
 constexpr size_t MAX_NODES = 0;            // the StackTable only keeps names here
 
@@ -73,7 +77,8 @@ void heap_mutex_forget_after_fork() { heap_mutex = new std::mutex; }
 
 HeapSession::HeapSession(const HeapOptions &o, const whet_layout &layout)
     : options(o), book(o.mean_bytes, o.budget_bytes, heap_filter), walker_(layout, MAX_FRAMES),
-      frames_(MAX_FRAMES), names_(std::make_unique<StackTable>(MAX_NODES)) {
+      frames_(MAX_FRAMES), names_(std::make_unique<StackTable>(MAX_NODES)),
+      random_(static_cast<uint64_t>(clock_ns(CLOCK_MONOTONIC)) | 1) {
     for (uint32_t pseudo = 0; pseudo < HeapStacks::PSEUDO_COUNT; ++pseudo)
         book.stacks().set_name(pseudo, names_->pseudo_location(HeapStacks::pseudo_name(pseudo)));
 }
@@ -94,10 +99,11 @@ void HeapSession::sample(void *block, size_t size, int64_t mean) {
         new_threads_.emplace_back(thread.serial, thread.tid);
         service_wake(); // its name goes when it ends
     }
-    hooked_objects +=
-        book.weigh(size).objects /
-        static_cast<double>(
-            1U << (size <= HEAP_SMALL_BYTES ? heap_small_shift.load(std::memory_order_relaxed) : 0));
+    double objects = book.weigh(size).objects;
+    if (size <= HEAP_SMALL_BYTES)
+        hooked_small += objects / static_cast<double>(1U << heap_small_shift.load(std::memory_order_relaxed));
+    else
+        hooked_large += objects;
     HeapBook::Sample sample{};
     sample.block = reinterpret_cast<uintptr_t>(block);
     sample.size = size;
@@ -126,6 +132,7 @@ void HeapSession::drain() {
         native_memory_rescan();
     if (drains_ % moment_every_ == 0)
         note_moment();
+    keep_pace();
     if (++drains_ % DRAINS_PER_MEND == 0)
         time_to_mend_.store(true, std::memory_order_relaxed);
 }
@@ -142,6 +149,30 @@ void HeapSession::note_moment() {
         series[i] = series[2 * i];
     series.resize(series.size() / 2);
     moment_every_ *= 2;
+}
+
+// A bucket of samples, full at first, that fills steadily. When it is empty the mean is doubled; what is in
+// use is thinned accordingly.
+void HeapSession::keep_pace() {
+    const int64_t now = clock_ns(CLOCK_MONOTONIC), passed = now - paced_ns_;
+    const uint64_t begun = begun_.load(std::memory_order_relaxed);
+    const double rate = most_samples_per_s.load(std::memory_order_relaxed);
+    samples_due_ += rate * static_cast<double>(passed) / static_cast<double>(SECOND);
+    samples_due_ = std::min(samples_due_, rate * PACE_BURST_S) - static_cast<double>(begun - paced_);
+    paced_ = begun;
+    if (rate == 0) {
+        samples_due_ = 0;
+        return;
+    }
+    paced_ns_ = now;
+    if (samples_due_ >= 0)
+        return;
+    samples_due_ = rate;
+    HeapHeld held;
+    if (book.mean() >= MOST_PACED_MEAN)
+        return;
+    book.double_mean(&random_);
+    heap_change_epoch(true);
 }
 
 bool HeapSession::wants_python() {

@@ -68,12 +68,12 @@ class HeapSession final : public Collector {
     std::string write_peak(const std::vector<std::string> &comments);
 
     const HeapOptions options;
-    HeapBook book;             // under the mutex, like what follows
-    uint32_t first_epoch = 0;  // what threads drew before is of other recordings
-    int64_t sampling_ns = 0;   // spent in sample()
-    int64_t types_ns = 0;      // spent in looking for types, under the GIL
-    double hooked_objects = 0; // that came to a hook, about
-    HeapTurns turns;           // under the GIL
+    HeapBook book;                             // under the mutex, like what follows
+    uint32_t first_epoch = 0;                  // what threads drew before is of other recordings
+    int64_t sampling_ns = 0;                   // spent in sample()
+    int64_t types_ns = 0;                      // spent in looking for types, under the GIL
+    double hooked_small = 0, hooked_large = 0; // blocks that came to a hook, about
+    HeapTurns turns;                           // under the GIL
     std::vector<HeapMoment> series;
 
     std::atomic<uint64_t> mended{0};
@@ -81,7 +81,9 @@ class HeapSession final : public Collector {
     int64_t started_wall_ns = 0, started_mono_ns = 0, stopped_mono_ns = 0;
     uint64_t native_foreign = 0;
     int hooks_left = 0; // below other tools' hooks, when it was stopped
-    double hook_ns = 0; // a pair of allocation and free costs that much more with hooks
+    // A pair of allocation and free costs that much more with hooks.
+    double small_hook_ns = 0, large_hook_ns = 0;
+    std::atomic<double> most_samples_per_s{0}; // 0: as many as the mean interval gives
 
   private:
     class Writer;
@@ -90,6 +92,7 @@ class HeapSession final : public Collector {
     void name_locations();
     void compact_names();
     void note_moment();
+    void keep_pace();
     HeapTypes look_for_types(_object *get_objects, int64_t limit_ns);
     int64_t elapsed_ns() const;
 
@@ -108,6 +111,10 @@ class HeapSession final : public Collector {
     // The service thread's own.
     uint64_t drains_ = 0;
     uint64_t moment_every_ = 1;
+    uint64_t paced_ = 0;     // samples that keep_pace() knows of
+    double samples_due_ = 0; // that may still be taken
+    int64_t paced_ns_ = 0;
+    uint64_t random_; // for thinning
     std::atomic<bool> time_to_mend_{false};
 };
 

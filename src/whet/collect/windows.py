@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from whet.collect.heap import HeapCollector
     from whet.collect.settings import Collector
 
+# Of a heap that stays on. A window of 15 s then has as many as a CPU profile of as long.
+HEAP_SAMPLES_PER_S = 100.0
 # Kind of profile -> (its collector, the name of its file in a recording).
 _KINDS = {
     "cpu": ("cpu", CPU),
@@ -181,14 +183,13 @@ def coarsen_heap(step: int) -> None:
     """Have the heap collector, whoever started it, cost less from now on.
 
     Args:
-        step: at 0, small blocks are looked at in one of 8 slots of 0.1 s; 1 leaves types to
-            whoever asks for snapshots; from 2 on it is one of 16 slots; each one more takes half as
-            many samples, of all blocks. Called with each step in turn.
+        step: from 0 on there are at most `HEAP_SAMPLES_PER_S`, but for bursts, by a larger interval, and
+            small blocks are looked at in one of 8 slots of 0.1 s; 1 leaves types to whoever asks
+            for snapshots; 2 takes one of 16 slots.
     """
     probe = load_probe()
+    probe.heap_keep_pace(HEAP_SAMPLES_PER_S)
     probe.heap_take_turns(3 if step < 2 else 4)
-    if step > 2:
-        probe.heap_double_mean()
 
 
 def heap_interval_bytes() -> int:

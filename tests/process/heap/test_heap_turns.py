@@ -59,14 +59,26 @@ def test_turns_end_and_every_small_block_counts_again(collector):
     assert allocated == pytest.approx(100_000 * 333, rel=5 / 508**0.5)
 
 
-def test_coarser_steps_keep_what_is_in_use(collector):
+def test_interval_grows_where_there_are_many_samples_and_keeps_what_is_in_use(collector):
     held = [bytes(100_000) for _ in range(1000)]
-    for step in range(5):
-        windows.coarsen_heap(step)
-    assert windows.heap_interval_bytes() == 4 * MEAN_BYTES
-    # 381 intervals, of which three in four stay or go: five standard deviations.
-    assert collector.statistics()["inuse_bytes"] == pytest.approx(1e8, rel=5 / 381**0.5)
+    windows.coarsen_heap(0)
+    begin = time.monotonic()
+    while windows.heap_interval_bytes() < 4 * MEAN_BYTES:
+        assert time.monotonic() < begin + 60
+        for _ in range(100):
+            bytearray(MEAN_BYTES)
+    # At least 100 intervals: five standard deviations.
+    mean_bytes = windows.heap_interval_bytes()
+    assert collector.statistics()["inuse_bytes"] == pytest.approx(1e8, rel=5 / (1e8 / mean_bytes) ** 0.5)
     del held
+
+
+def test_interval_stays_where_samples_are_few(collector):
+    windows.coarsen_heap(0)
+    for _ in range(20):
+        bytearray(MEAN_BYTES)
+        time.sleep(0.02)
+    assert windows.heap_interval_bytes() == MEAN_BYTES
 
 
 def test_snapshot_tells_types_only_if_they_are_wanted(collector):

@@ -19,20 +19,19 @@ def burn(seconds):
         all(itertools.repeat(True, 100_000))
 
 
-# What the types of half a million objects cost is about that in windows of a second; the rest is less.
+# A third of what the heap takes of such a program, and more.
 BUDGET = 0.04
 
 
-def allocate_until_settled(agent):
-    """Return the objects held when two windows running were within the budget."""
-    held = [{number: []} for number in range(250_000)]
+def allocate(agent, windows):
+    """Allocate for so many windows; return what share profiling took in each."""
     shares = []
-    while len(shares) < 3 or max(shares[-2:]) > BUDGET:
+    while len(shares) < windows:
         for number in range(1000):
             str(number) * 100
         if agent.statistics()["windows"] > len(shares):
             shares.append(agent.statistics()["overhead_share"])
-    return len(held)
+    return shares
 
 
 def main():
@@ -41,8 +40,7 @@ def main():
         budget=BUDGET if WHAT == "heavy" else 1.0, profiles=("cpu", "heap", "block"),
     )  # fmt: skip
     if WHAT == "heavy":
-        allocate_until_settled(agent)
-        print(agent.statistics()["windows"], agent.statistics()["resting"])
+        print(*allocate(agent, 15))
     elif WHAT == "kept":
         kept = [bytearray(1_000_000) for _ in range(40)]
         for _ in range(40):

@@ -18,7 +18,7 @@ from whet.collect.ticker import Ticker
 from whet.errors import SourceError, UsageError, WhetError
 from whet.live.continuous.backends import backend_for, check_label
 from whet.live.continuous.batch import Batch
-from whet.live.continuous.budget import HEAP_STEPS, Budget
+from whet.live.continuous.budget import MOST_REST_WINDOWS, Budget
 from whet.live.continuous.rolling import Rolling
 from whet.live.continuous.sender import Delivery, Sender
 from whet.live.continuous.spool import DEFAULT_SPOOL_BYTES, Spool
@@ -34,9 +34,6 @@ LONGEST_WINDOW_S = 86_400.0
 DEFAULT_RATE_HZ = 100.0
 DEFAULT_SHARE = 0.01
 COLLECTORS = ("cpu", "heap", "block")
-# A collector that alone is above the budget, and cannot take less, is off for as many windows as bring its
-# cost down to the budget, but no more than these.
-MOST_REST_WINDOWS = 40
 # How soon something new in the queue is sent; how long the end of the process waits for it.
 SEND_EVERY_S = 0.5
 LAST_SEND_S = 1.0
@@ -220,8 +217,8 @@ class Agent:
             raise
 
     def _start_collector(self, name: str) -> None:
-        rolling = Rolling(name, int(self._budget.rate_hz) if name == "cpu" else None)
-        rolling.heap_step = self._budget.heap_step
+        rate = int(self._budget.rate_hz) if name == "cpu" else None
+        rolling = Rolling(name, rate, heap_step=self._budget.heap_step)
         rolling.begin()
         self._rolling[name] = rolling
 
@@ -244,33 +241,31 @@ class Agent:
 
     def _cut(self) -> None:
         step = self._budget.heap_step
-        spent = self._account()
+        rests = self._account()
         found: dict[str, bytes] = {}
         for name in list(self._rolling):
             try:
-                found.update(self._cut_one(name, spent.get(name, 0.0)))
+                found.update(self._cut_one(name, rests.get(name, 0)))
             except WhetError as error:
                 self._trouble = str(error)
         self._queue(found)
         if step != self._budget.heap_step and "heap" in self._rolling:
-            self._rolling["heap"].coarsen()
+            self._rolling["heap"].coarsen(self._budget.heap_step)
         for name in list(self._resting):
             self._resting[name] -= 1
             if not self._resting[name]:
                 self._wake(name)
 
-    def _cut_one(self, name: str, spent_ns: float) -> dict[str, bytes]:
+    def _cut_one(self, name: str, rest_windows: int) -> dict[str, bytes]:
         rolling = self._rolling[name]
-        if name == "cpu":
-            return rolling.cut(int(self._budget.rate_hz))
+        if rest_windows:
+            del self._rolling[name]
+            self._resting[name] = rest_windows + 1  # one ends now
+            return rolling.end()
         begin_ns = time.thread_time_ns()
-        if spent_ns <= self._allowed_ns or (name == "heap" and self._budget.heap_step < HEAP_STEPS):
-            found = rolling.cut()
-            self._cut_ns[name] = time.thread_time_ns() - begin_ns
-            return found
-        del self._rolling[name]
-        self._resting[name] = min(MOST_REST_WINDOWS, int(spent_ns / self._allowed_ns))
-        return rolling.end()
+        found = rolling.cut(int(self._budget.rate_hz) if name == "cpu" else None)
+        self._cut_ns[name] = time.thread_time_ns() - begin_ns
+        return found
 
     def _wake(self, name: str) -> None:
         try:
@@ -280,23 +275,19 @@ class Agent:
             self._trouble = str(error)
             self._resting[name] = MOST_REST_WINDOWS
 
-    def _account(self) -> dict[str, float]:
-        """Tell the budget what the window cost; return what each collector took of it, ns."""
+    def _account(self) -> dict[str, int]:
+        """Tell the budget what the window cost; return which collectors rest, for how many windows."""
         now = _clocks()
         wall_ns, process_ns = (b - a for a, b in zip(self._window_start, now, strict=True))
         spent = {name: rolling.window_spent_ns() for name, rolling in self._rolling.items()}
         own_ns, self._own_ns = self._own_ns, 0
-        total_ns = sum(spent.values()) + own_ns
-        program_ns = max(process_ns - total_ns, 0.0)
-        self._allowed_ns = self._budget.allowed_ns(program_ns=program_ns, wall_ns=wall_ns)
+        program_ns = max(process_ns - sum(spent.values()) - own_ns, 0.0)
         for name, cut_ns in self._cut_ns.items():
             spent[name] = spent.get(name, 0.0) + cut_ns
+            own_ns -= cut_ns
         self._cut_ns.clear()
-        self._budget.account(
-            spent_ns=total_ns, program_ns=program_ns, wall_ns=wall_ns, heap_ns=spent.get("heap", 0.0)
-        )
         self._window_start = now
-        return spent
+        return self._budget.account(spent_ns=spent, own_ns=own_ns, program_ns=program_ns, wall_ns=wall_ns)
 
     def _queue(self, profiles: "Mapping[str, bytes]") -> None:
         start_ns = self._window_start_ns

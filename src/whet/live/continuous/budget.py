@@ -1,18 +1,29 @@
 """How often the agent samples, so that all of it stays within its budget.
 
 The agent knows what it costs: its collectors and threads count their own CPU time. After each
-window in which that was too much, what costs most gives way: the heap a step (`windows.coarsen_heap`), or
-the sampling rate by half. The rate comes back by doubling when less than half of the budget was
-spent, so that it does not swing; the heap's steps do not, since what was thinned out is gone.
+window in which that was too much, what costs most gives way. CPU samples become half as many, and come back
+by doubling when less than half of the budget was spent, so that the rate does not swing. Others
+give way when it is the second window running: the heap by its steps first (`windows.coarsen_heap`), which it
+does not take back; then, as the waits do at once, it rests for as many windows as bring the whole
+within the budget.
 """
 
-__all__ = ["HEAP_STEPS", "LEAST_RATE_HZ", "Budget"]
+import math
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["HEAP_STEPS", "LEAST_RATE_HZ", "MOST_REST_WINDOWS", "Budget"]
 
 LEAST_RATE_HZ = 10.0
-# Of the wall time, what is always allowed: in an idle process a share of its CPU time is nothing.
-IDLE_SHARE = 0.001
-# The heap's last step: sixteen times the interval.
-HEAP_STEPS = 6
+# Of one processor, what is always allowed: in an idle process a share of its CPU time is nothing.
+IDLE_SHARE = 0.002
+# The heap's last step.
+HEAP_STEPS = 2
+MOST_REST_WINDOWS = 40
+# Of the budget, what a collector always has, however much the others take.
+LEAST_PART = 0.25
 
 
 class Budget:
@@ -30,28 +41,36 @@ class Budget:
         self.spent_share = 0.0
         self.heap_step = 0
         self._is_above = False
+        self._resters: set[str] = set()
 
-    def allowed_ns(self, *, program_ns: float, wall_ns: float) -> float:
-        """Return what may be spent in a window in which the program itself took `program_ns`."""
-        return max(self.share * program_ns, IDLE_SHARE * wall_ns)
-
-    def account(self, *, spent_ns: float, program_ns: float, wall_ns: float, heap_ns: float = 0.0) -> None:
-        """Take a window's costs into account.
+    def account(
+        self, *, spent_ns: "Mapping[str, float]", own_ns: float, program_ns: float, wall_ns: float
+    ) -> dict[str, int]:
+        """Take a window's costs into account; return which collectors rest now, for how many windows.
 
         Args:
-            spent_ns: CPU time of the agent and its collectors.
+            spent_ns: CPU time of each collector.
+            own_ns: that of the agent itself.
             program_ns: CPU time of the rest of the process.
             wall_ns: length of the window.
-            heap_ns: what of `spent_ns` is the heap's.
         """
-        allowed_ns = self.allowed_ns(program_ns=program_ns, wall_ns=wall_ns)
-        self.spent_share = spent_ns / program_ns if program_ns > 0 else 0.0
-        was_above, self._is_above = self._is_above, spent_ns > allowed_ns
-        if self._is_above:
-            # What is new is named in its first window; that comes back, a step does not.
-            if was_above and heap_ns > spent_ns / 2 and self.heap_step < HEAP_STEPS:
-                self.heap_step += 1
-            else:
-                self.rate_hz = max(min(LEAST_RATE_HZ, self.wanted_hz), self.rate_hz / 2)
-        elif spent_ns < allowed_ns / 2:
-            self.rate_hz = min(self.wanted_hz, self.rate_hz * 2)
+        allowed_ns = max(self.share * program_ns, IDLE_SHARE * wall_ns)
+        total_ns = sum(spent_ns.values()) + own_ns
+        self.spent_share = total_ns / program_ns if program_ns > 0 else 0.0
+        was_above, self._is_above = self._is_above, total_ns > allowed_ns
+        if not self._is_above:
+            if total_ns < allowed_ns / 2:
+                self.rate_hz = min(self.wanted_hz, self.rate_hz * 2)
+            return {}
+        most = max(spent_ns, key=lambda name: spent_ns[name], default="cpu")
+        if most == "cpu":
+            self.rate_hz = max(min(LEAST_RATE_HZ, self.wanted_hz), self.rate_hz / 2)
+        elif not was_above and most not in self._resters:
+            pass  # what is new is named in its first window
+        elif most == "heap" and self.heap_step < HEAP_STEPS:
+            self.heap_step += 1
+        else:
+            self._resters.add(most)
+            room_ns = max(allowed_ns - (total_ns - spent_ns[most]), LEAST_PART * allowed_ns)
+            return {most: min(MOST_REST_WINDOWS, math.ceil(spent_ns[most] / room_ns) - 1)}
+        return {}

@@ -24,15 +24,13 @@ class Rolling:
     Args:
         collector: `cpu`, `heap` or `block`.
         rate: of a collector that we start, see `windows.switch_on`.
-
-    Attributes:
-        heap_step: how coarsely the heap is sampled, where we started it: see `windows.coarsen_heap`.
+        heap_step: how coarsely the heap is sampled, where we start it: see `windows.coarsen_heap`.
     """
 
-    def __init__(self, collector: str, rate: int | None = None) -> None:
+    def __init__(self, collector: str, rate: int | None = None, *, heap_step: int = 0) -> None:
         self.collector = collector
         self.rate = rate
-        self.heap_step = 0
+        self._heap_step = heap_step
         self._ours = False
         self._spent_ns = 0.0
         self._before: dict[str, bytes] | None = None
@@ -49,8 +47,8 @@ class Rolling:
         if self._ours:
             windows.switch_on(self.collector, self.rate)
             self._before = None
-            for step in range(self.heap_step + 1 if self.collector == "heap" else 0):
-                windows.coarsen_heap(step)
+            if self.collector == "heap":
+                windows.coarsen_heap(self._heap_step)
         else:
             self._before = self._snapshots()
 
@@ -79,11 +77,11 @@ class Rolling:
             self.begin()
         return found
 
-    def coarsen(self) -> None:
+    def coarsen(self, heap_step: int) -> None:
         """Have the heap cost less from now on, if it is ours."""
-        self.heap_step += 1
+        self._heap_step = heap_step
         if self._ours and windows.is_on(self.collector):
-            windows.coarsen_heap(self.heap_step)
+            windows.coarsen_heap(heap_step)
 
     def end(self) -> dict[str, bytes]:
         """Return the last window's profiles and stop the collector, if it is ours."""
@@ -101,7 +99,7 @@ class Rolling:
         return spent_ns
 
     def _snapshots(self) -> dict[str, bytes]:
-        return windows.snapshots(self.collector, with_types=self.heap_step == 0)
+        return windows.snapshots(self.collector, with_types=self._heap_step == 0)
 
     def _since_before(self, now: dict[str, bytes]) -> dict[str, bytes]:
         if self._before is None:
