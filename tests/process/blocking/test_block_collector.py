@@ -87,7 +87,7 @@ def test_each_threads_life_is_accounted_for() -> None:
         assert account["life_ns"] * 0.998 <= rows[name]["life_ns"] <= account["at_most_ns"] * 1.002
         assert rows[name]["cpu_ns"] == pytest.approx(account["cpu_ns"], rel=0.02, abs=2e6)
     # A wait that began before the recording and did not end is all there is of its thread.
-    assert rows["blocked"]["waits_ns"]["lock"] == pytest.approx(rows["blocked"]["life_ns"], rel=0.01)
+    assert rows["blocked"]["waits_ns"]["lock"] == pytest.approx(rows["blocked"]["life_ns"], rel=0.05)
     assert rows["released"]["waits_ns"]["lock"] > 0
 
 
