@@ -82,7 +82,7 @@ def test_interval_stays_where_samples_are_few(collector):
 
 
 def test_snapshot_tells_types_only_if_they_are_wanted(collector):
-    held = [bytearray(1_000_000) for _ in range(20)]
+    held = [[None] * 100_000 for _ in range(20)]
     assert "type" in label_keys(windows.snapshots("heap")["heap"])
     assert "type" not in label_keys(windows.snapshots("heap", with_types=False)["heap"])
     del held
