@@ -307,18 +307,16 @@ bool GotPatches::patch_objects(const ObjectCount &counted) {
     std::unique_lock pass(passing, std::try_to_lock);
     if (!pass)
         return false;
-    bool same = false;
     ranges_.clear();
     each_object([&](const dl_phdr_info &object) {
         auto [begin, end] = extent(object);
         ranges_.push_back({begin, end, is_system_object(object.dlpi_name)});
-        return same = count_in(object) == counted;
+        return true;
     });
-    if (!same)
-        return false;
     if (counted.unloaded != at_.unloaded)
         seen_.clear(); // another object may lie where one was
     auto place = ranges_.begin();
+    bool same = false; // counts only grow: what is so now was so when ranges_ was filled
     each_object([&](const dl_phdr_info &object) {
         same = count_in(object) == counted;
         if (!same)

@@ -154,17 +154,15 @@ void HeapSession::note_moment() {
 // A bucket of samples, full at first, that fills steadily. When it is empty the mean is doubled; what is in
 // use is thinned accordingly.
 void HeapSession::keep_pace() {
-    const int64_t now = clock_ns(CLOCK_MONOTONIC), passed = now - paced_ns_;
-    const uint64_t begun = begun_.load(std::memory_order_relaxed);
-    const double rate = most_samples_per_s.load(std::memory_order_relaxed);
-    samples_due_ += rate * static_cast<double>(passed) / static_cast<double>(SECOND);
-    samples_due_ = std::min(samples_due_, rate * PACE_BURST_S) - static_cast<double>(begun - paced_);
+    const uint64_t begun = begun_.load(std::memory_order_relaxed), taken = begun - paced_;
     paced_ = begun;
-    if (rate == 0) {
-        samples_due_ = 0;
+    const double rate = most_samples_per_s.load(std::memory_order_relaxed);
+    if (rate == 0)
         return;
-    }
+    const int64_t now = clock_ns(CLOCK_MONOTONIC), passed = now - paced_ns_;
     paced_ns_ = now;
+    samples_due_ += rate * static_cast<double>(passed) / static_cast<double>(SECOND);
+    samples_due_ = std::min(samples_due_, rate * PACE_BURST_S) - static_cast<double>(taken);
     if (samples_due_ >= 0)
         return;
     samples_due_ = rate;
