@@ -27,8 +27,8 @@ from machine import HERE, describe_machine, load, machine_line, publish, save
 from whet.collect.remote.process import RemoteProcess
 
 PROGRAM = HERE / "programs/steady_turns.py"
-WINDOW_S = 0.5
-SETTLE_S = 0.05
+WINDOW_S = 0.1
+SETTLE_S = 0.02
 Z95 = 1.96
 Interval = tuple[float, float, float]
 
@@ -138,11 +138,11 @@ def shown(value: Interval | float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few pairs, nothing is written")
-    parser.add_argument("--pairs", type=int, default=25)
+    parser.add_argument("--pairs", type=int, default=400)
     parser.add_argument("--rows", default="", help="only rows whose name contains one of these, by |")
     options = parser.parse_args()
     machine = describe_machine()
-    pairs = 3 if options.quick else options.pairs
+    pairs = 20 if options.quick else options.pairs
     asked = [case for case in CASES if any(text in case.name for text in options.rows.split("|"))]
     fresh = {case.name: measure(case, pairs) for case in random.sample(asked, len(asked))}
     known = {} if options.quick or not options.rows else load("attach_cost").get("rows", {})

@@ -28,6 +28,12 @@ from machine import describe_machine, machine_line, publish, save
 from machine import load as saved
 
 CONNECTIONS = 50
+OPTIONS = [
+    "--loop uvloop",
+    "--loop asyncio",
+    "--client python --loop uvloop",
+    "--client python --loop asyncio",
+]
 NET_HTTP = """package main
 
 import (
@@ -129,8 +135,18 @@ def server(folder: Path, source: str) -> Iterator[str]:
             child.kill()
 
 
-def whet(loop: str) -> Command:
-    base = [sys.executable, "-m", "whet", "load", "--quiet", "--json", "--loop", loop, "-c", str(CONNECTIONS)]
+def whet(options: str) -> Command:
+    base = [
+        sys.executable,
+        "-m",
+        "whet",
+        "load",
+        "--quiet",
+        "--json",
+        "-c",
+        str(CONNECTIONS),
+        *options.split(),
+    ]
     return lambda url, seconds: [*base, "-z", f"{seconds}s", url]
 
 
@@ -146,9 +162,7 @@ def commands(folder: Path) -> dict[str, Command]:
     connections = str(CONNECTIONS)
     return {
         "hey": lambda url, s: ["hey", "-z", f"{s}s", "-c", connections, url],
-        "whet load": whet("auto"),
-        "whet load --loop uvloop": whet("uvloop"),
-        "whet load --loop asyncio": whet("asyncio"),
+        **{f"whet load {options}": whet(options) for options in OPTIONS},
         "wrk -t1": lambda url, s: ["wrk", "-t1", "-c", connections, "-d", f"{s}s", url],
         "ab -k": lambda url, s: ["ab", "-q", "-k", "-c", connections, "-t", str(s), "-n", "100000000", url],
         "locust, FastHttpUser": locust(folder),

@@ -3,7 +3,7 @@
     python steady_turns.py [THREADS] [DEPTH] [BUSY]
 
 THREADS more threads wait, and BUSY ones make calls; 1 if not given. All of them do so below DEPTH frames of
-recursion. Prints `ready`; at the end of its input it prints a line for each slice of about 20 ms of each busy
+recursion. Prints `ready`; at the end of its input it prints a line for each slice of about 5 ms of each busy
 thread: when it began and ended (CLOCK_MONOTONIC), its thread's CPU time, all in ns, and the turns made.
 """
 
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-SLICE_NS = 20_000_000
+SLICE_NS = 5_000_000
 
 
 def leaf(n: int) -> int:

@@ -8,7 +8,7 @@
 #include <ctime>
 #include <random>
 #include <sched.h>
-#include <semaphore>
+#include <semaphore.h>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -284,7 +284,7 @@ bool Sampler::read_waiting(Thread *thread, const ThreadCopy &copy) {
 }
 
 void Sampler::read_stack(Reading *reading) {
-    reading->stack.is_good = copier_.take(reading->copy, &reading->thread->elsewhere, &reading->stack.frames);
+    reading->stack.is_good = copier_.take(reading->copy, &reading->thread->footprint, &reading->stack.frames);
     reading->thread->trail.read_codes(&codes_, &reading->stack);
 }
 
@@ -339,7 +339,6 @@ Sampler::Try Sampler::try_running(Interpreter *interpreter, std::vector<Reading>
 }
 
 bool Sampler::watch_running(Interpreter *interpreter, std::vector<Reading> *running) {
-    uint64_t begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     Try result = Try::again;
     int tries = 0;
     for (; result == Try::again && tries < TRIES; ++tries) {
@@ -356,7 +355,6 @@ bool Sampler::watch_running(Interpreter *interpreter, std::vector<Reading> *runn
     if (tries > SHORT_TRIES)
         ask_for_slice(SHORT_SLICE_NS);
     statistics_.moved += result == Try::again;
-    statistics_.window_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
     return result == Try::done;
 }
 
@@ -431,42 +429,65 @@ void Sampler::forget_threads() {
     std::erase_if(threads_, [&](const auto &one) { return one.second->seen + 64 < statistics_.ticks; });
 }
 
-// Runs functions on a thread of its own, one at a time; whoever asks waits.
+// Runs functions on a thread of its own, one at a time; whoever asks waits. Its thread has the CPU of the
+// program meanwhile: it neither spins there nor wakes anybody, which would take longer than a look at
+// some hundred frames.
 class Looker {
   public:
-    Looker() : thread_([this] { work(); }) {}
+    Looker() {
+        sem_init(&asked_, 0, 0);
+        thread_ = std::thread([this] { work(); });
+    }
     ~Looker() {
         task_ = nullptr;
-        asked_.release();
+        sem_post(&asked_);
         thread_.join();
+        sem_destroy(&asked_);
     }
     Looker(const Looker &) = delete;
     Looker &operator=(const Looker &) = delete;
 
     void run(std::function<void()> task) {
         task_ = std::move(task);
-        asked_.release();
-        done_.acquire();
+        done_ = false;
+        sem_post(&asked_);
+        for (uint64_t pause_ns = FIRST_PAUSE_NS; !done_; pause_ns = std::min(2 * pause_ns, MOST_PAUSE_NS))
+            sleep_until(clock_ns(CLOCK_MONOTONIC) + pause_ns);
     }
+    // CPU time of its thread until the end of the last function.
+    uint64_t cpu_ns() const { return cpu_ns_; }
 
   private:
+    static constexpr uint64_t FIRST_PAUSE_NS = 100'000, MOST_PAUSE_NS = 1'000'000;
+
+    void await_task() {
+        while (sem_wait(&asked_) != 0)
+            continue;
+    }
     void work() {
         ask_for_prompt_wakeups();
-        for (asked_.acquire(); task_; asked_.acquire()) {
+        for (await_task(); task_; await_task()) {
             task_();
-            done_.release();
+            cpu_ns_ = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+            done_ = true;
         }
     }
 
     std::function<void()> task_;
-    std::binary_semaphore asked_{0}, done_{0};
+    sem_t asked_;
+    std::atomic<bool> done_{false};
+    std::atomic<uint64_t> cpu_ns_{0};
     std::thread thread_;
 };
 
 // One look from the calling thread.
 bool Sampler::look() {
     KeptAffinity kept;
-    as_looker_ = [](const std::function<void()> &task) { task(); };
+    as_looker_ = [this](const std::function<void()> &task) {
+        uint64_t before_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        task();
+        statistics_.window_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
+    };
     bool is_good = look_here();
     cpu_ = -1;
     return is_good;
@@ -508,9 +529,10 @@ void Sampler::run(double rate_hz, double duration_s, double own_share, double wi
     allowed_ = kept.before();
     Looker looker;
     as_looker_ = [&](std::function<void()> task) {
-        uint64_t before_ns = statistics_.window_ns;
+        uint64_t before_ns = looker.cpu_ns();
         looker.run(std::move(task));
-        statistics_.own_cpu_ns += statistics_.window_ns - before_ns;
+        statistics_.window_ns += looker.cpu_ns() - before_ns;
+        statistics_.own_cpu_ns += looker.cpu_ns() - before_ns;
     };
     ask_for_prompt_wakeups();
     std::minstd_rand random(static_cast<unsigned>(memory_.pid()));

@@ -43,7 +43,7 @@ struct Statistics {
     uint64_t rejected = 0;             // stacks that could not be read: not counted
     uint64_t retries = 0, moves = 0;   // tries that were repeated, and times the sampler changed the CPU
     uint64_t own_cpu_ns = 0;           // of the scout and the looker
-    uint64_t window_ns = 0;            // of it by the looker, on the CPU of the GIL's holder
+    uint64_t window_ns = 0;            // of it by the looker, nearly all on the CPU of the GIL's holder
     uint64_t slowed_ns = 0;            // by which periods were longer than asked for
     uint64_t run_ns = 0;               // of all threads, by their clocks
     uint64_t begin_ns = 0, end_ns = 0; // CLOCK_MONOTONIC of the first and the last look
@@ -87,7 +87,7 @@ class Sampler {
         SystemCall call;
         int32_t node = -1;
         Trail trail;
-        std::vector<uint64_t> elsewhere; // frames of the last stack that were not in chunks
+        Footprint footprint; // of the last stack
         bool has_stack = false;
         bool is_current = false; // the stack is the one it had at read_at
         bool holds = false;      // the GIL

@@ -55,7 +55,40 @@ const unsigned char *StackCopier::read(uint64_t address, size_t bytes) {
     return data_.data() + used_ - bytes;
 }
 
-void StackCopier::copy_first_chunk(const ThreadCopy &thread) {
+// The newest chunk and those that lay behind it before, as far as they still do; false if one of them
+// cannot be read.
+bool StackCopier::copy_chunks(Footprint::Chunk newest, const std::vector<Footprint::Chunk> &known) {
+    auto at = std::find_if(known.begin(), known.end(),
+                           [&](const Footprint::Chunk &chunk) { return chunk.address == newest.address; });
+    if (at == known.end() || at + 1 == known.end())
+        return false;
+    std::vector<Footprint::Chunk> wanted{newest};
+    wanted.insert(wanted.end(), at + 1, known.end());
+    size_t all = 0;
+    for (const Footprint::Chunk &chunk : wanted)
+        all += chunk.bytes;
+    unsigned char *to = room(all);
+    std::vector<Piece> pieces;
+    for (const Footprint::Chunk &chunk : wanted) {
+        pieces.push_back({chunk.address, chunk.bytes, to});
+        to += chunk.bytes;
+    }
+    if (!memory_.read_all(pieces))
+        return false;
+    older_ = newest.address;
+    for (const Footprint::Chunk &chunk : wanted) {
+        const unsigned char *copy = data_.data() + used_;
+        bool is_first = chunks_.empty(), is_whole = chunk.bytes == field(copy, at_.chunk_size);
+        if (chunk.address != older_ || !(is_first || is_whole))
+            break;
+        chunks_.push_back({chunk.address, used_, chunk.bytes});
+        older_ = field(copy, at_.chunk_previous);
+        used_ += chunk.bytes;
+    }
+    return true;
+}
+
+void StackCopier::copy_first_chunks(const ThreadCopy &thread, const std::vector<Footprint::Chunk> &known) {
     chunks_.clear();
     others_.clear();
     used_ = last_ = 0;
@@ -63,12 +96,14 @@ void StackCopier::copy_first_chunk(const ThreadCopy &thread) {
     uint64_t chunk = thread.word(at_.thread_chunk), top = thread.word(at_.thread_chunk_top);
     if (!chunk || top <= chunk || top - chunk > MOST_CHUNK_BYTES)
         return;
-    size_t got = memory_.read_some(chunk, room(top - chunk), top - chunk);
-    if (got < CHUNK_HEAD_BYTES)
-        return;
-    used_ = got;
-    chunks_.push_back({chunk, 0, got});
-    older_ = field(data_.data(), at_.chunk_previous);
+    if (!copy_chunks({chunk, top - chunk}, known)) {
+        size_t got = memory_.read_some(chunk, room(top - chunk), top - chunk);
+        if (got < CHUNK_HEAD_BYTES)
+            return;
+        used_ = got;
+        chunks_.push_back({chunk, 0, got});
+        older_ = field(data_.data(), at_.chunk_previous);
+    }
     unused_begin_ = top;
     unused_end_ = chunk + field(data_.data(), at_.chunk_size);
 }
@@ -168,18 +203,21 @@ bool StackCopier::walk(uint64_t leaf, std::vector<Frame> *to) {
     return true;
 }
 
-bool StackCopier::take(const ThreadCopy &thread, std::vector<uint64_t> *elsewhere, std::vector<Frame> *to) {
-    guesses_ = *elsewhere;
+bool StackCopier::take(const ThreadCopy &thread, Footprint *where, std::vector<Frame> *to) {
+    guesses_ = where->frames;
     met_.clear();
     next_guess_ = 0;
     has_guesses_ = guesses_.empty();
-    bool is_whole = take(thread, to);
-    *elsewhere = met_;
+    copy_first_chunks(thread, where->chunks);
+    bool is_whole = find_and_walk(thread, to);
+    where->frames = met_;
+    where->chunks.clear();
+    for (const Part &chunk : chunks_)
+        where->chunks.push_back({chunk.address, chunk.bytes});
     return is_whole;
 }
 
-bool StackCopier::take(const ThreadCopy &thread, std::vector<Frame> *to) {
-    copy_first_chunk(thread);
+bool StackCopier::find_and_walk(const ThreadCopy &thread, std::vector<Frame> *to) {
     uint64_t at = thread.word(at_.thread_frame);
     if (!at_.frame_is_in_cframe)
         return walk(at, to);

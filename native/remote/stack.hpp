@@ -24,16 +24,26 @@ struct ThreadCopy {
     uint64_t word(size_t offset) const;
 };
 
-// Frames that are elsewhere (of generators, and those on the C stack) are read together where the thread had
-// such frames before, else one by one.
+// Where a stack lay.
+struct Footprint {
+    struct Chunk {
+        uint64_t address;
+        size_t bytes;
+    };
+    std::vector<Chunk> chunks;    // newest first
+    std::vector<uint64_t> frames; // outside of chunks, leaf first
+};
+
+// What lies where the thread's last stack lay is read together, the rest piece by piece: that is chunks, and
+// frames that are elsewhere (of generators, and those on the C stack).
 class StackCopier {
   public:
     StackCopier(const Memory &memory, const Layout &layout);
 
     // Copy and walk the stack of a thread, leaf first; false where it is not a whole, plausible stack.
-    // What is read must not move meanwhile: the caller proves that. `elsewhere` are the addresses of frames
-    // that are likely to be met outside of chunks, leaf first; it becomes those that were.
-    bool take(const ThreadCopy &thread, std::vector<uint64_t> *elsewhere, std::vector<Frame> *to);
+    // What is read must not move meanwhile: the caller proves that. `where` tells of the thread's last stack,
+    // and then of this one.
+    bool take(const ThreadCopy &thread, Footprint *where, std::vector<Frame> *to);
     // Whether the bytes that the last stack was made of are the same now.
     bool is_unchanged(const ThreadCopy &thread) const;
 
@@ -43,7 +53,8 @@ class StackCopier {
         size_t begin, bytes; // in data_
     };
 
-    void copy_first_chunk(const ThreadCopy &thread);
+    void copy_first_chunks(const ThreadCopy &thread, const std::vector<Footprint::Chunk> &known);
+    bool copy_chunks(Footprint::Chunk newest, const std::vector<Footprint::Chunk> &known);
     bool copy_older_chunk();
     unsigned char *room(size_t bytes);
     const unsigned char *read(uint64_t address, size_t bytes);
@@ -51,7 +62,7 @@ class StackCopier {
     const unsigned char *guessed(uint64_t address);
     const unsigned char *find(uint64_t address);
     void read_guesses();
-    bool take(const ThreadCopy &thread, std::vector<Frame> *to);
+    bool find_and_walk(const ThreadCopy &thread, std::vector<Frame> *to);
     bool walk(uint64_t leaf, std::vector<Frame> *to);
     bool frame(uint64_t address, Frame *to, bool *is_code, uint64_t *previous);
 

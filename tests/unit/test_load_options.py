@@ -191,6 +191,7 @@ def test_redirect_to_what_is_no_address_is_refused(location):
         (["-a", "user", URL], "-a: not NAME:PASSWORD"),
         (["-o", "xml", URL], "-o: 'xml' is none of"),
         (["--loop", "trio", URL], "--loop: 'trio' is none of"),
+        (["--client", "curl", URL], "--client: 'curl' is none of auto, python"),
         (["--rate", "5", "-q", "5", URL], "exclude each other"),
         (["-d", "x", "-D", "y", URL], "no such file"),
         (["--nothing", URL], "no option --nothing"),

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from whet.analyze.load.doubts import Doubt, Effort
+from whet.analyze.load.doubts import Client, Doubt, Effort
 from whet.analyze.load.summary import summarize
 from whet.analyze.load.totals import Totals, as_block
 from whet.render.load.csv import HEADER, csv_rows
@@ -15,6 +15,9 @@ from whet.render.load.json import document, report_record
 from whet.render.load.text import doubt_text, duration_text, progress_text, report_text, size_text
 
 MS = 1_000_000
+
+
+CLIENT = Client("python", "uvloop")
 
 
 @pytest.fixture
@@ -34,20 +37,21 @@ def totals():
 
 
 def test_report_has_the_sections_of_hey(totals):
-    text = report_text(summarize(totals, 10**9, scheduled=False), client="compiled")
+    text = report_text(summarize(totals, 10**9, scheduled=False), client=CLIENT)
     sections = [line for line in text.splitlines() if line and not line.startswith(" ")]
     assert sections == [
         "Summary:", "Response time histogram:", "Latency distribution:",
         "Details (average, fastest, slowest, 99%):", "Status code distribution:", "Error distribution:",
     ]  # fmt: skip
     assert "  Requests/sec:\t1000.0000\n" in text
+    assert "  Client:\tpython, on uvloop\n" in text
     assert "  [503]\t100 responses" in text
     assert "  [2]\tconnection refused\n" in text
     assert re.search(r"^  50% in 0\.0(099|100)\d* secs$", text, re.MULTILINE)
 
 
 def test_report_of_a_schedule_has_both_latencies(totals):
-    text = report_text(summarize(totals, 10**9, scheduled=True), client="compiled", rate_hz=1000)
+    text = report_text(summarize(totals, 10**9, scheduled=True), client=CLIENT, rate_hz=1000)
     assert "from the intended start" in text
     row = next(line for line in text.splitlines() if line.startswith("  99% "))
     intended, service = (float(word) for word in row.split() if "." in word)
@@ -57,13 +61,13 @@ def test_report_of_a_schedule_has_both_latencies(totals):
 def test_report_without_answers_has_errors_only():
     totals = Totals()
     totals.fail("reset")
-    text = report_text(summarize(totals, 10**9, scheduled=False), client="compiled")
+    text = report_text(summarize(totals, 10**9, scheduled=False), client=CLIENT)
     assert "Error distribution:\n  [1]\treset\n" in text
     assert "histogram" not in text
 
 
 def test_longest_bar_has_full_width_and_none_that_counts_is_empty(totals):
-    lines = report_text(summarize(totals, 10**9, scheduled=False), client="compiled").splitlines()
+    lines = report_text(summarize(totals, 10**9, scheduled=False), client=CLIENT).splitlines()
     drawn = [line for line in lines if "|" in line]
     assert max(line.count("█") for line in drawn) == 40
     assert all(line.split("|")[1] for line in drawn if line.split()[2] != "0")
@@ -83,15 +87,15 @@ def test_json_holds_every_number_and_no_infinity(totals):
     summary = summarize(totals, 10**9, scheduled=True)
     doubts = [Doubt("client busy", 0.95, 1.0)]
     record = report_record(
-        summary, Effort(10**9, 95 * 10**7, 5), doubts, {"url": "u"}, client="uvloop", partial_reason=""
+        summary, Effort(10**9, 95 * 10**7, 5), doubts, {"url": "u"}, client=CLIENT, partial_reason=""
     )
     read = json.loads(document(record))
     assert (read["schema_version"], read["answers"], read["failures"]) == (1, 1000, 2)
     assert read["statuses"]["503"]["count"] == 100
+    assert (read["client"]["kind"], read["client"]["loop"]) == ("python", "uvloop")
     assert read["latency"]["percentiles_ns"]["99.9"] == summary.latency.percentiles[99.9]
     assert sum(bar["count"] for bar in read["histogram"]) == 1000
     assert read["doubts"][0]["kind"] == "client busy"
-    assert read["client"]["kind"] == "uvloop"
     assert read["partial_reason"] is None
 
 
@@ -128,8 +132,8 @@ def test_every_doubt_says_what_and_what_to_do(kind):
 
 def test_only_what_makes_this_client_faster_is_advised():
     busy = Doubt("client busy", 1.0, 1.0)
-    assert "whet[load]" in doubt_text(busy, "asyncio")[1]
-    for client in ("compiled", "uvloop"):
+    assert "whet[load]" in doubt_text(busy, Client("python", "asyncio"))[1]
+    for client in (Client("compiled", "asyncio"), Client("python", "uvloop")):
         assert "uvloop" not in doubt_text(busy, client)[1]
         assert "whet[load]" not in doubt_text(busy, client)[1]
 

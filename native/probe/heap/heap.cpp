@@ -22,6 +22,7 @@ namespace whet::probe {
 constinit thread_local HeapThread heap_thread __attribute__((tls_model("initial-exec")));
 std::atomic<uint32_t> heap_epoch{0};
 std::atomic<uint32_t> heap_small_shift{0};
+std::atomic<bool> heap_small_away{false};
 LiveFilter heap_filter;
 
 namespace {
@@ -49,6 +50,7 @@ void heap_sampled(void *block, size_t size, int64_t counted) {
     HeapThread &thread = heap_thread;
     uint32_t epoch = heap_epoch.load(std::memory_order_acquire);
     if (std::exchange(thread.asked, false)) {
+        thread.heard = size;
         thread.epoch = 0;
         thread.countdown = 0;
         return;
@@ -186,6 +188,10 @@ std::string heap_start(const HeapOptions &options) {
     }
     static const double small_ns = pair_ns(SMALL_BYTES), large_ns = pair_ns(LARGE_BYTES);
     last = s.release();
+    if (options.native) {
+        native_memory_watch();
+        last->watches_native.store(true, std::memory_order_release);
+    }
     if (!heap_hooks_ensure(options.mean_bytes >= PLACING_MEAN_BYTES)) {
         heap_stop();
         return "other tools have replaced Python's allocators too often";
@@ -197,10 +203,6 @@ std::string heap_start(const HeapOptions &options) {
         heap_change_epoch(true);
         last->first_epoch = last_epoch;
         running = last;
-    }
-    if (options.native) {
-        native_memory_watch();
-        last->watches_native.store(true, std::memory_order_release);
     }
     static const double hooked_small_ns = hooked_pair_ns(SMALL_BYTES),
                         hooked_large_ns = hooked_pair_ns(LARGE_BYTES);

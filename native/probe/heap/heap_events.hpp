@@ -22,6 +22,7 @@ struct HeapThread {
     int32_t depth = 0;    // allocators that the thread is in, or reasons not to count
     bool holding = false; // the heap's mutex
     bool asked = false;   // the next hook shall answer by taking it back; see heap_hooks.cpp
+    size_t heard = 0;     // how large the request was then
 };
 
 // What the thread allocates is not counted, until as many calls of heap_leave().
@@ -46,6 +47,11 @@ extern LiveFilter heap_filter;
 // Small requests may be looked at in turns, see HeapTurns: while theirs is on, each counts for its bytes
 // shifted by this. Any change may come between two requests: what is left of a gap is a gap again.
 extern std::atomic<uint32_t> heap_small_shift;
+// Theirs is not on: their hooks are away, see heap_hooks_small().
+extern std::atomic<bool> heap_small_away;
+
+// pymalloc's SMALL_REQUEST_THRESHOLD, the same in all versions.
+constexpr size_t HEAP_SMALL_BYTES = 512;
 
 // The slow ends. Any thread, with or without the GIL. `counted` is what the countdown has been told.
 void heap_sampled(void *block, size_t size, int64_t counted);
@@ -61,6 +67,14 @@ void heap_remember(const Released &released);
 inline int64_t heap_counted(size_t size) { return static_cast<int64_t>(size ? size : 1); }
 inline int64_t heap_counted_small(size_t size) {
     return static_cast<int64_t>(size << heap_small_shift.load(std::memory_order_relaxed));
+}
+
+// What a block that is resized counts for, where hooks of small requests may lie above or be away: if it
+// becomes small, it counts in their turn only.
+inline int64_t heap_counted_below(size_t size) {
+    if (!size || size > HEAP_SMALL_BYTES)
+        return heap_counted(size);
+    return heap_small_away.load(std::memory_order_relaxed) ? 0 : heap_counted_small(size);
 }
 
 // A block was allocated, outside of any other hook.
@@ -129,7 +143,7 @@ inline void *heap_reallocate(void *before, size_t size, int64_t counted, bool fr
 }
 template <class Allocate>
 inline void *heap_reallocate(void *before, size_t size, bool freed, Allocate allocate) {
-    return heap_reallocate(before, size, heap_counted(size), freed, allocate);
+    return heap_reallocate(before, size, heap_counted_below(size), freed, allocate);
 }
 
 // While one lives, what its thread allocates is not counted.

@@ -2,6 +2,7 @@
 
 #include "probe/heap/heap_hooks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -29,9 +30,6 @@ size_t own_up_to[GENERATIONS][DOMAINS.size()];
 bool places[GENERATIONS][DOMAINS.size()];
 // The kind that is installed from now on.
 bool place_samples = false;
-
-// The hooks of small requests are away for a while, by heap_hooks_small().
-bool small_away = false;
 
 // The hooks ignore their context and are installed with that of the allocator below: threads that
 // read the domain's table while it changes get functions and a context that fit, whichever they see.
@@ -89,13 +87,7 @@ template <size_t G, size_t D, bool PLACES> struct Hook {
     static int64_t counted(size_t size) {
         return is_small(size) ? heap_counted_small(size) : heap_counted(size);
     }
-    // The block that shrinks to a small one may be RAW's, whose hook then sees it in everybody's turn; so
-    // it counts in that of small requests only.
-    static int64_t counted_again(size_t size) {
-        if (D != RAW || !size || size > HEAP_SMALL_BYTES)
-            return counted(size);
-        return small_away ? 0 : heap_counted_small(size);
-    }
+    static int64_t counted_again(size_t size) { return D == RAW ? heap_counted_below(size) : counted(size); }
     static size_t placed(size_t size) { return PLACES && is_small(size) ? own_up_to[G][D] + 1 : size; }
 
     static PyMemAllocatorEx table() {
@@ -135,7 +127,8 @@ void release(size_t domain, void *block) {
     }
 }
 
-// Does a request of this size come to a hook of ours? It shows when it is made.
+// Does a request come to a hook of ours, one on libc's functions perhaps, as large as it is? It shows when
+// it is made. Debugging allocators make it larger.
 bool is_hooked(size_t domain, size_t size = 1) {
     HeapThread &thread = heap_thread;
     const HeapThread before = thread;
@@ -143,7 +136,7 @@ bool is_hooked(size_t domain, size_t size = 1) {
     thread.countdown = 0;
     thread.asked = true;
     void *block = allocate(domain, size);
-    bool answered = !std::exchange(thread.asked, false);
+    bool answered = !std::exchange(thread.asked, false) && thread.heard == std::max<size_t>(size, 1);
     release(domain, block);
     thread.depth = before.depth;
     thread.countdown = before.countdown;
@@ -233,7 +226,7 @@ struct ArenaHook {
 
 bool heap_hooks_ensure(bool place) {
     place_samples = place;
-    small_away = false;
+    heap_small_away.store(false, std::memory_order_relaxed);
     ArenaHook::install();
     bool all = true;
     for (size_t domain = 0; domain < DOMAINS.size(); ++domain)
@@ -243,8 +236,9 @@ bool heap_hooks_ensure(bool place) {
 
 int heap_hooks_mend() {
     int mended = 0;
+    bool are_away = heap_small_away.load(std::memory_order_relaxed);
     for (size_t domain = 0; domain < DOMAINS.size(); ++domain)
-        if (domain == RAW || !small_away)
+        if (domain == RAW || !are_away)
             mended += on_top(domain) == GENERATIONS && !is_hooked(domain) && install(domain);
     return mended;
 }
@@ -255,7 +249,7 @@ bool heap_hooks_small_apart() {
         if (g == GENERATIONS || !places[g][domain])
             return false;
     }
-    return on_top(RAW) != GENERATIONS;
+    return is_hooked(RAW);
 }
 
 void heap_hooks_small(bool on) {
@@ -265,7 +259,7 @@ void heap_hooks_small(bool on) {
         else if (!is_hooked(domain))
             install(domain);
     }
-    small_away = !on;
+    heap_small_away.store(!on, std::memory_order_relaxed);
 }
 
 int heap_hooks_remove() {

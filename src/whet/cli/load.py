@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from whet.analyze.load.doubts import Doubt
+from whet.analyze.load.doubts import Client, Doubt
 from whet.analyze.load.summary import Summary, summarize
 from whet.analyze.load.totals import Totals
 from whet.cli.bench import Progress
@@ -135,7 +135,7 @@ def _report(outcome: Outcome, call: Call, streams: Streams) -> None:
     tell(outcome.doubts, outcome.client, call, streams)
 
 
-def tell(doubts: list[Doubt], client: str, call: Call, streams: Streams, of: str = "") -> None:
+def tell(doubts: list[Doubt], client: Client, call: Call, streams: Streams, of: str = "") -> None:
     """Tell the user why to doubt the numbers of a load; `client` served it."""
     for doubt in doubts if not call.quiet else []:
         text, hint = doubt_text(doubt, client)

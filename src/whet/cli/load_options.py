@@ -59,8 +59,9 @@ with one dash or two; they may stand anywhere.
       --while-profiling URL   record the server's CPU profile from URL/debug/pprof/profile meanwhile, file
                         both together and show the biggest boxes (with -z; default: 10s)
       --recording DIR   where to file them
-      --loop NAME       auto (default): compiled code for plain HTTP/1.1, for the rest uvloop where it is
-                        installed, else asyncio; uvloop or asyncio: that for everything
+      --client NAME     auto (default): compiled code for plain HTTP/1.1, Python for the rest; python: Python
+                        for everything
+      --loop NAME       the event loop around it: auto (default): uvloop where it is installed, else asyncio
       --seed N          of the order of turns
       --quiet           no progress and no warnings
   -h, --help            show this help
@@ -74,7 +75,8 @@ _FLAGS = {
 }  # fmt: skip
 _VALUES = {
     "n", "c", "q", "z", "rate", "warm-up", "t", "m", "H", "A", "T", "U", "host", "a", "d", "D", "x",
-    "unix-socket", "cpus", "o", "format", "count", "compare", "while-profiling", "recording", "loop", "seed",
+    "unix-socket", "cpus", "o", "format", "count", "compare", "while-profiling", "recording", "client",
+    "loop", "seed",
 }  # fmt: skip
 # Long names of vegeta, oha, wrk and ab.
 _ELSEWHERE = {
@@ -84,6 +86,7 @@ _ELSEWHERE = {
     "k": "the default", "threads": "always one",
 }  # fmt: skip
 _FORMATS = ("text", "csv", "json", "gobench")
+_CLIENTS = ("auto", "python")
 _LOOPS = ("auto", "asyncio", "uvloop")
 DEFAULT_PROFILED_S = 10.0
 _MOST = 1_000_000_000_000
@@ -135,6 +138,13 @@ class _Values(Words):
         if not (text.isascii() and text.isdecimal()) or not 0 < int(text) <= most:
             raise UsageError(f"{_dashed(name)}: {text!r} is not a whole number from 1 to {most}", hint=_HINT)
         return int(text)
+
+    def one_of(self, name: str, choices: tuple[str, ...]) -> str:
+        """Return the choice that was made; the first one is the default."""
+        text = self.text(name) or choices[0]
+        if text not in choices:
+            raise UsageError(f"--{name}: {text!r} is none of {', '.join(choices)}")
+        return text
 
     def duration_s(self, name: str) -> float:
         if name not in self.values:
@@ -233,9 +243,6 @@ def _options(words: _Values, target: Target) -> LoadOptions:
         duration_s = DEFAULT_PROFILED_S
     requests = None if duration_s else words.whole("n", DEFAULT_REQUESTS)
     default_workers = min(DEFAULT_WORKERS, requests or DEFAULT_WORKERS)
-    loop = words.text("loop", "auto")
-    if loop not in _LOOPS:
-        raise UsageError(f"--loop: {loop!r} is none of {', '.join(_LOOPS)}")
     return LoadOptions(
         target=target,
         requests=requests,
@@ -247,7 +254,8 @@ def _options(words: _Values, target: Target) -> LoadOptions:
         follows="disable-redirects" not in words.flags,
         http2="h2" in words.flags,
         warm_up_s=words.duration_s("warm-up"),
-        loop=loop,
+        client=words.one_of("client", _CLIENTS),
+        loop=words.one_of("loop", _LOOPS),
     )
 
 

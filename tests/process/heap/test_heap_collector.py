@@ -100,7 +100,8 @@ def test_forked_children_are_not_measured_and_can_be() -> None:
 
 def test_tracemalloc_started_later_keeps_working() -> None:
     result = scenario("tracemalloc_on_top")
-    assert result["left"] == 3
+    # The hooks on libc's functions serve the raw domain, and go.
+    assert result["left"] == 2
     assert result["rows"][f"scenario_tracemalloc_on_top {size_class(700_000 + BYTEARRAY)}"][:2] == [
         1,
         700_000 + BYTEARRAY,

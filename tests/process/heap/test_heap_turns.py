@@ -1,6 +1,7 @@
 """Small blocks looked at in turns: what is estimated is what a hook in place all the time would say."""
 
 import time
+from collections import Counter
 
 import pytest
 
@@ -91,3 +92,28 @@ def test_snapshot_tells_types_only_if_they_are_wanted(collector):
 def label_keys(data):
     profile = pprof.decode(data)
     return {profile.strings.text(key) for key in profile.samples.labels.key}
+
+
+def test_blocks_that_shrink_to_small_ones_count_once(collector):
+    load_probe().heap_take_turns(2)
+    begin, shrunk = time.monotonic(), 0
+    while time.monotonic() < begin + 8:
+        for _ in range(1000):
+            cut_to_300(bytearray(1000))
+        shrunk += 1000
+    told = allocated_by_leaf(windows.snapshots("heap")["heap"])[f"{__name__}.cut_to_300"]
+    # Of twenty turns, which are not equally long.
+    assert told == pytest.approx(shrunk * 301, rel=0.4)
+
+
+def cut_to_300(block):
+    del block[300:]
+
+
+def allocated_by_leaf(data):
+    profile = pprof.decode(data)
+    texts, samples, found = profile.strings.texts(), profile.samples, Counter()
+    names = [texts[profile.functions.name[function]] for function in profile.locations.line_function]
+    for begin, values in zip(samples.stack_start[:-1], samples.values, strict=True):
+        found[names[samples.stack[begin]]] += int(values[1])
+    return found

@@ -77,13 +77,13 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+@pytest.mark.parametrize("client", ["python", "auto"])
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_answer_is_counted_by_its_kind(name, loop):
+def test_broken_answer_is_counted_by_its_kind(name, client):
     behave, text = BROKEN[name]
     with raw_server(behave) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        status, out, err = load("-n", 6, "-c", 2, "-t", 0.5, "--loop", loop, url)
+        status, out, err = load("-n", 6, "-c", 2, "-t", 0.5, "--client", client, url)
     errors = out.partition("Error distribution:")[2]
     assert text in errors
     assert sum(int(line.strip()[1:].partition("]")[0]) for line in errors.strip().splitlines()) == 6

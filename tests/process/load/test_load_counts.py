@@ -14,7 +14,7 @@ from process.load.servers import go_program, go_server, load
 from whet.driver.load.lane import load_native
 
 __all__ = ["go_program"]
-CLIENTS = ["asyncio", *(["auto"] if load_native() else [])]
+CLIENTS = ["python", *(["auto"] if load_native() else [])]
 MODES = {
     "number": ["-n", 207, "-c", 13],
     "fewer requests than the default connections": ["-n", 9],
@@ -49,7 +49,7 @@ def asked(url):
 def test_server_counts_the_same_requests(go_url, client, mode):
     asked(go_url)
     for place, status in PLACES.items():
-        _, out, err = load(*MODES[mode], "-t", 60, "--loop", client, "--json", go_url + place)
+        _, out, err = load(*MODES[mode], "-t", 60, "--client", client, "--json", go_url + place)
         read = json.loads(out)
         assert (read["errors"], list(read["statuses"])) == ({}, [status]), (place, err)
         assert asked(go_url) == read["answers"] == read["latency"]["count"], place
@@ -60,7 +60,7 @@ def test_server_counts_the_same_requests(go_url, client, mode):
 @pytest.mark.parametrize("client", CLIENTS)
 def test_interrupted_load_has_counted_all_but_what_was_under_way(go_url, client):
     asked(go_url)
-    arguments = ["-z", "5m", "-c", "4", "-o", "csv", "--loop", client, go_url]
+    arguments = ["-z", "5m", "-c", "4", "-o", "csv", "--client", client, go_url]
     command = [sys.executable, "-m", "whet", "load", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         child.stdout.readline()

@@ -16,7 +16,7 @@ from whet.analyze.load.histogram import RELATIVE_ERROR
 from whet.driver.load.lane import load_native
 
 __all__ = ["go_program"]
-CLIENTS = ["asyncio", *(["auto"] if load_native() else [])]
+CLIENTS = ["python", *(["auto"] if load_native() else [])]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -106,7 +106,7 @@ def test_latencies_are_those_between_the_server_s_own_clock_readings(client):
 
     with raw_server(behave) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        read = numbers("-n", 200, "-c", 1, "--loop", client, url)
+        read = numbers("-n", 200, "-c", 1, "--client", client, url)
     latency, held_ns = read["latency"], sorted(held_ns)
     assert latency["mean_ns"] >= sum(held_ns) / 200
     assert latency["mean_ns"] * 200 <= read["wall_ns"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from whet.analyze.load.totals import Totals
 
-__all__ = ["Doubt", "Effort", "find_doubts"]
+__all__ = ["Client", "Doubt", "Effort", "find_doubts"]
 
 # A loop that computes nine tenths of the time has no time to look when an answer came.
 _BUSY = 0.9
@@ -20,6 +20,19 @@ _WAITED = 0.01
 _SHORTEST_NS = 200_000_000
 _LATE_SHARE = 0.1
 _LATE_NS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Client:
+    """What served the connections.
+
+    Attributes:
+        kind: `compiled` or `python`.
+        loop: the event loop around it, `asyncio` or `uvloop`.
+    """
+
+    kind: str
+    loop: str
 
 
 @dataclass(frozen=True)

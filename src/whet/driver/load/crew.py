@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from whet.analyze.load.doubts import Effort
+from whet.analyze.load.doubts import Client, Effort
 from whet.analyze.load.histogram import Histogram
 from whet.driver.load.dial import DialError
 from whet.driver.load.http2 import Http2Worker, SessionPools, require_h2
@@ -66,9 +66,9 @@ class Crew:
         """How long the server's name took to resolve."""
         return self._dialer.dns_ns
 
-    def client(self, loop: str) -> str:
-        """Return what serves the connections: `compiled`, or the name of the event loop."""
-        return "compiled" if self.lane else loop
+    def client(self, loop: str) -> Client:
+        """Return what serves the connections in a loop of that name."""
+        return Client("compiled" if self.lane else "python", loop)
 
     async def open(self, ledger: Ledger) -> None:
         """Make the first connection, so that a wrong address is known before the load begins.
@@ -178,7 +178,8 @@ class Crew:
         options = self._options
         target = options.target
         is_plain = target.origin.scheme == "http" and not options.http2 and target.message.keep_alive
-        native = load_native() if is_plain and options.loop == "auto" and not options.worker_rate_hz else None
+        is_served = is_plain and options.client == "auto" and not options.worker_rate_hz
+        native = load_native() if is_served else None
         if native is None:
             return None
         return Lane(native, self._route.request, options.connections, follows=options.follows)

@@ -26,8 +26,8 @@ class LoadOptions:
         worker_rate_hz: of each worker; 0: none.
         timeout_s: for one request; 0: none.
         warm_up_s: time before that which counts.
-        loop: `asyncio`, `uvloop`, or `auto` for the compiled client where it can serve, uvloop for the rest
-            where it is installed.
+        client: `python`, or `auto` for the compiled one where it can serve.
+        loop: `asyncio`, `uvloop`, or `auto` for uvloop where it is installed.
     """
 
     target: Target
@@ -40,4 +40,5 @@ class LoadOptions:
     follows: bool = True
     http2: bool = False
     warm_up_s: float = 0.0
+    client: str = "auto"
     loop: str = "auto"

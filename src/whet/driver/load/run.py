@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from whet.analyze.load.doubts import Doubt, Effort, find_doubts
+from whet.analyze.load.doubts import Client, Doubt, Effort, find_doubts
 from whet.analyze.load.totals import Totals
 from whet.driver.load.crew import Crew
 from whet.driver.load.ledger import Ledger, Sink
@@ -26,7 +26,6 @@ class Outcome:
     Attributes:
         doubts: reasons to doubt the numbers.
         dns_ns: how long the server's name took to resolve.
-        client: what served the connections: `compiled`, or the name of the event loop.
         partial_reason: why it ended early; empty if it did not.
     """
 
@@ -35,7 +34,7 @@ class Outcome:
     effort: Effort
     doubts: list[Doubt]
     dns_ns: int
-    client: str
+    client: Client
     partial_reason: str = ""
 
 

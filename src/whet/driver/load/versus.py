@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from whet.analyze.bench.sequential import Decision, decide
-from whet.analyze.load.doubts import Doubt, Effort, find_doubts
+from whet.analyze.load.doubts import Client, Doubt, Effort, find_doubts
 from whet.analyze.load.histogram import Histogram
 from whet.analyze.load.totals import Totals
 from whet.driver.load.crew import Crew
@@ -64,13 +64,13 @@ class Versus:
 
     Attributes:
         sides: totals and effort of each side over all its turns.
-        doubts: of each side; `clients`: what served it, see `Crew.client`.
+        doubts: of each side; `clients`: what served it.
     """
 
     measures: list[Measure]
     sides: tuple[tuple[Totals, Effort], tuple[Totals, Effort]]
     doubts: tuple[list[Doubt], list[Doubt]]
-    clients: tuple[str, str]
+    clients: tuple[Client, Client]
     partial_reason: str = ""
 
 
@@ -117,7 +117,7 @@ class _Duel:
         for crew in self._crews:
             crew.stop()
 
-    def clients(self, loop: str) -> tuple[str, str]:
+    def clients(self, loop: str) -> tuple[Client, Client]:
         """Return what served each side."""
         first, second = self._crews
         return first.client(loop), second.client(loop)

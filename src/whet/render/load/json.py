@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from whet.analyze.load.doubts import Doubt, Effort
+from whet.analyze.load.doubts import Client, Doubt, Effort
 from whet.analyze.load.summary import Phase, Summary
 from whet.render.load.text import doubt_text
 
@@ -21,7 +21,7 @@ def report_record(
     doubts: list[Doubt],
     settings: dict[str, Any],
     *,
-    client: str,
+    client: Client,
     partial_reason: str,
 ) -> dict[str, Any]:
     """Return the report of one load.
@@ -31,7 +31,7 @@ def report_record(
         effort: what the client did.
         doubts: reasons to doubt the numbers.
         settings: what was asked for, as JSON can hold it.
-        client: what served the connections: `compiled`, or the name of an event loop.
+        client: what served the connections.
         partial_reason: why it ended early; empty if it did not.
     """
     return {
@@ -50,7 +50,7 @@ def report_record(
         "errors": summary.errors,
         "connections": summary.connections,
         "retries": summary.retries,
-        "client": {"kind": client, **asdict(effort), "cpu_share": effort.cpu_share},
+        "client": {**asdict(client), **asdict(effort), "cpu_share": effort.cpu_share},
         "doubts": [{**asdict(doubt), "text": doubt_text(doubt, client)[0]} for doubt in doubts],
     }
 

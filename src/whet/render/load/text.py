@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from whet.analyze.load.doubts import Doubt
+from whet.analyze.load.doubts import Client, Doubt
 from whet.analyze.load.summary import Phase, Summary
 
 __all__ = ["doubt_text", "duration_text", "progress_text", "report_text", "size_text"]
 
 _BAR_WIDTH = 40
-# How each client is made faster.
-_FASTER = {"asyncio": "pip install 'whet[load]', and no --loop asyncio, make the client faster"}
+_FASTER = "uvloop (pip install 'whet[load]', and no --loop asyncio) makes this client faster"
+_SLOWEST = Client("python", "asyncio")
 _ONE_CORE = "a second whet load beside this one uses another core"
 _PARTS = " ▏▎▍▌▋▊▉"
 _NAMES = {
@@ -24,12 +24,12 @@ _NAMES = {
 }
 
 
-def report_text(summary: Summary, *, client: str, rate_hz: float = 0.0) -> str:
+def report_text(summary: Summary, *, client: Client, rate_hz: float = 0.0) -> str:
     """Return the report of one load.
 
     Args:
         summary: its numbers.
-        client: what served the connections: `compiled`, or the name of an event loop.
+        client: what served the connections.
         rate_hz: what was asked for, 0 if nothing was.
     """
     lines = [*_head(summary, client, rate_hz)]
@@ -44,7 +44,7 @@ def report_text(summary: Summary, *, client: str, rate_hz: float = 0.0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(summary: Summary, client: str, rate_hz: float) -> Iterator[str]:
+def _head(summary: Summary, client: Client, rate_hz: float) -> Iterator[str]:
     latency = summary.latency
     yield "Summary:"
     yield f"  Total:\t{summary.wall_ns / 1e9:.4f} secs"
@@ -60,7 +60,7 @@ def _head(summary: Summary, client: str, rate_hz: float) -> Iterator[str]:
         yield f"  Size/request:\t{size_text(summary.size_bytes / summary.answers)}"
     retried = f", {summary.retries} requests sent again" if summary.retries else ""
     yield f"  Connections:\t{summary.connections} made{retried}"
-    yield f"  Client:\t{client}"
+    yield f"  Client:\t{client.kind}, on {client.loop}"
 
 
 def _picture(summary: Summary) -> Iterator[str]:
@@ -122,13 +122,13 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def doubt_text(doubt: Doubt, client: str) -> tuple[str, str]:
+def doubt_text(doubt: Doubt, client: Client) -> tuple[str, str]:
     """Return what a doubt means, and what to do about it; `client` is as in `report_text`."""
     value, bound = doubt.value, doubt.bound
     if doubt.kind == "client busy":
         return (
             f"the client was the bottleneck: it used {value:.0%} of a core; the server may be faster",
-            f"--rate below this rate measures latency; {_FASTER.get(client, _ONE_CORE)}",
+            f"--rate below this rate measures latency; {_FASTER if client == _SLOWEST else _ONE_CORE}",
         )
     if doubt.kind == "client late":
         return (
