@@ -204,6 +204,8 @@ NB_MODULE(_probe, m) {
     m.def("sampler_running", &sampler_running);
     m.def("pause_threads", &service_pause, "End the collectors' own threads for a while.");
     m.def("resume_threads", &service_resume);
+    m.def("take_time", &service_take_time,
+          "Look at what was collected every 0.25 s instead of every 0.1 s, while collectors run.");
     m.def("surround", &surround, nb::arg("before"), nb::arg("function"), nb::arg("after"));
     m.def("precede", &precede, nb::arg("before"), nb::arg("function"));
     m.def("adapt", &adapt, nb::arg("change"), nb::arg("function"));

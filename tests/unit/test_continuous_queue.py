@@ -23,7 +23,7 @@ from whet.live.continuous.backends import (
     check_label,
 )
 from whet.live.continuous.batch import Batch
-from whet.live.continuous.budget import HEAP_STEPS, Budget
+from whet.live.continuous.budget import HEAP_STEPS, WITH_TYPES, WITHOUT_TYPES, Budget
 from whet.live.continuous.sender import Delivery, RefusedError, Sender, UnreachableError
 from whet.live.continuous.spool import Spool
 
@@ -431,7 +431,7 @@ def test_rate_falls_while_the_agent_costs_too_much_and_comes_back():
 
 def test_heap_gives_way_where_it_costs_most_for_long():
     budget = Budget(rate_hz=100, share=0.01)
-    for step in range(HEAP_STEPS + 1):
+    for step in range(WITHOUT_TYPES, HEAP_STEPS + 1):
         assert account(budget, heap=0.02, cpu=0.003, own_s=0.002) == {}
         assert (budget.rate_hz, budget.heap_step) == (100, step)
     # One window of four has it: 0.02 / 4 + 0.005 s are 1 % of a second.
@@ -441,6 +441,15 @@ def test_heap_gives_way_where_it_costs_most_for_long():
     # Back again, what it costs is known.
     assert account(budget, heap=0.02, cpu=0.003, own_s=0.002) == {"heap": 3}
     assert (budget.rate_hz, budget.heap_step) == (100, HEAP_STEPS)
+
+
+def test_types_are_looked_for_while_there_is_room():
+    budget = Budget(rate_hz=100, share=0.01)
+    steps = []
+    for heap_s in (0.006, 0.002, 0.012, 0.006, 0.002):
+        assert account(budget, heap=heap_s, cpu=0.001) == {}
+        steps.append(budget.heap_step)
+    assert steps == [WITHOUT_TYPES, WITH_TYPES, WITHOUT_TYPES, WITHOUT_TYPES, WITHOUT_TYPES]
 
 
 def test_waits_rest_and_others_leave_a_collector_some_of_the_budget():

@@ -15,7 +15,7 @@ class Collector {
   public:
     virtual ~Collector() = default;
 
-    // On the service thread, about every 0.1 s, without the GIL; the place for periodic chores.
+    // On the service thread, about every 0.1 s or 0.25 s, without the GIL; the place for periodic chores.
     virtual void drain() = 0;
     // Has drain() left something that only resolve() can name? Without the GIL.
     virtual bool wants_python() = 0;

@@ -21,12 +21,13 @@
 namespace whet::probe {
 namespace {
 
-constexpr int64_t DRAIN_INTERVAL = SECOND / 10;
+constexpr int64_t DRAIN_INTERVAL = SECOND / 10, UNHURRIED_INTERVAL = SECOND / 4;
 
 // Changed with the GIL and only while the service thread does not run.
 std::array<Collector *, MAX_COLLECTORS> collectors{};
 OwnThread service;
 std::atomic<bool> stopping{false};
+std::atomic<int64_t> drain_interval{DRAIN_INTERVAL};
 sem_t wake;
 
 // Threads end without the GIL; until they have, and others run again, nobody else ends or starts any.
@@ -127,7 +128,7 @@ template <class Resolve> void resolve_with(Resolve resolve) {
 void wait_for_work() {
     timespec until{};
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += DRAIN_INTERVAL;
+    until.tv_nsec += drain_interval.load(std::memory_order_relaxed);
     if (until.tv_nsec >= SECOND)
         until.tv_sec += 1, until.tv_nsec -= SECOND;
     sem_clockwait(&wake, CLOCK_MONOTONIC, &until);
@@ -225,10 +226,12 @@ void remove(const Collector &collector) {
             collectors[i] = nullptr;
             code_keeper_forget_place(i);
         }
-    if (any_collector())
+    if (any_collector()) {
         start_threads();
-    else
-        code_keeper_remove();
+        return;
+    }
+    drain_interval.store(DRAIN_INTERVAL, std::memory_order_relaxed);
+    code_keeper_remove();
 }
 
 PyObject *end_threads_at_exit(PyObject *, PyObject *) {
@@ -293,6 +296,8 @@ bool service_resume() {
 void service_resolve() {
     resolve_with([](size_t, Collector &c) { c.resolve(); });
 }
+
+void service_take_time() { drain_interval.store(UNHURRIED_INTERVAL, std::memory_order_relaxed); }
 
 void service_wake() { sem_post(&wake); }
 

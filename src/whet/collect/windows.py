@@ -32,6 +32,7 @@ __all__ = [
     "switch_off",
     "switch_on",
     "take",
+    "take_time",
 ]
 
 TYPE_CHECKING = False
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     from whet.collect.heap import HeapCollector
     from whet.collect.settings import Collector
 
-# Of a heap that stays on. A window of 15 s then has as many as a CPU profile of as long.
-HEAP_SAMPLES_PER_S = 100.0
+# Of a heap that stays on.
+HEAP_SAMPLES_PER_S = 50.0
 # Kind of profile -> (its collector, the name of its file in a recording).
 _KINDS = {
     "cpu": ("cpu", CPU),
@@ -184,12 +185,17 @@ def coarsen_heap(step: int) -> None:
 
     Args:
         step: from 0 on there are at most `HEAP_SAMPLES_PER_S`, but for bursts, by a larger interval, and
-            small blocks are looked at in one of 8 slots of 0.1 s; 1 leaves types to whoever asks
+            small blocks are looked at in one of 8 slots of time; 1 leaves types to whoever asks
             for snapshots; 2 takes one of 16 slots.
     """
     probe = load_probe()
     probe.heap_keep_pace(HEAP_SAMPLES_PER_S)
     probe.heap_take_turns(3 if step < 2 else 4)
+
+
+def take_time() -> None:
+    """Have what all collectors saw be looked at less often, which costs less, until none runs."""
+    load_probe().take_time()
 
 
 def heap_interval_bytes() -> int:

@@ -5,7 +5,8 @@ window in which that was too much, what costs most gives way. CPU samples become
 by doubling when less than half of the budget was spent, so that the rate does not swing. Others
 give way when it is the second window running: the heap by its steps first (`windows.coarsen_heap`), which it
 does not take back; then, as the waits do at once, it rests for as many windows as bring the whole
-within the budget.
+within the budget. Types of what is in use are looked for only once less than half of the budget was
+spent, and no longer from the first window on that was above it.
 """
 
 import math
@@ -14,13 +15,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HEAP_STEPS", "LEAST_RATE_HZ", "MOST_REST_WINDOWS", "Budget"]
+__all__ = ["HEAP_STEPS", "LEAST_RATE_HZ", "MOST_REST_WINDOWS", "WITHOUT_TYPES", "WITH_TYPES", "Budget"]
 
 LEAST_RATE_HZ = 10.0
 # Of one processor, what is always allowed: in an idle process a share of its CPU time is nothing.
 IDLE_SHARE = 0.002
-# The heap's last step.
-HEAP_STEPS = 2
+# The heap's steps: with types, without, and its last one.
+WITH_TYPES, WITHOUT_TYPES, HEAP_STEPS = range(3)
 MOST_REST_WINDOWS = 40
 # Of the budget, what a collector always has, however much the others take.
 LEAST_PART = 0.25
@@ -39,7 +40,8 @@ class Budget:
         self.share = share
         self.rate_hz = rate_hz
         self.spent_share = 0.0
-        self.heap_step = 0
+        self.heap_step = WITHOUT_TYPES
+        self._may_have_types = True
         self._is_above = False
         self._resters: set[str] = set()
 
@@ -61,6 +63,11 @@ class Budget:
         if not self._is_above:
             if total_ns < allowed_ns / 2:
                 self.rate_hz = min(self.wanted_hz, self.rate_hz * 2)
+                if self._may_have_types:
+                    self.heap_step = WITH_TYPES
+            return {}
+        if "heap" in spent_ns and self.heap_step == WITH_TYPES:
+            self.heap_step, self._may_have_types = WITHOUT_TYPES, False
             return {}
         most = max(spent_ns, key=lambda name: spent_ns[name], default="cpu")
         if most == "cpu":
@@ -68,7 +75,7 @@ class Budget:
         elif not was_above and most not in self._resters:
             pass  # what is new is named in its first window
         elif most == "heap" and self.heap_step < HEAP_STEPS:
-            self.heap_step += 1
+            self.heap_step, self._may_have_types = self.heap_step + 1, False
         else:
             self._resters.add(most)
             room_ns = max(allowed_ns - (total_ns - spent_ns[most]), LEAST_PART * allowed_ns)

@@ -46,6 +46,7 @@ class Rolling:
         self._spent_ns = 0.0 if self._ours else windows.spent_ns(self.collector)
         if self._ours:
             windows.switch_on(self.collector, self.rate)
+            windows.take_time()
             self._before = None
             if self.collector == "heap":
                 windows.coarsen_heap(self._heap_step)
