@@ -38,6 +38,7 @@ OTHER_PYTHON_TESTS = ("tests/process", "tests/parity")
 NOT_OF_THE_INTERPRETER = (
     "tests/parity/test_difference.py",
     "tests/parity/test_digest.py",
+    "tests/process/load",
     "tests/process/test_bench_command.py",
     "tests/process/test_bench_history.py",
     "tests/process/test_bench_stat.py",

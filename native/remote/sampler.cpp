@@ -430,12 +430,12 @@ void Sampler::forget_threads() {
 }
 
 // Runs functions on a thread of its own, one at a time; whoever asks waits. Its thread has the CPU of the
-// program meanwhile: it neither spins there nor wakes anybody, which would take longer than a look at
-// some hundred frames.
+// program meanwhile, so it sleeps at once when there is nothing to do: std::binary_semaphore spins first.
 class Looker {
   public:
     Looker() {
         sem_init(&asked_, 0, 0);
+        sem_init(&done_, 0, 0);
         thread_ = std::thread([this] { work(); });
     }
     ~Looker() {
@@ -443,39 +443,35 @@ class Looker {
         sem_post(&asked_);
         thread_.join();
         sem_destroy(&asked_);
+        sem_destroy(&done_);
     }
     Looker(const Looker &) = delete;
     Looker &operator=(const Looker &) = delete;
 
     void run(std::function<void()> task) {
         task_ = std::move(task);
-        done_ = false;
         sem_post(&asked_);
-        for (uint64_t pause_ns = FIRST_PAUSE_NS; !done_; pause_ns = std::min(2 * pause_ns, MOST_PAUSE_NS))
-            sleep_until(clock_ns(CLOCK_MONOTONIC) + pause_ns);
+        await(&done_);
     }
     // CPU time of its thread until the end of the last function.
     uint64_t cpu_ns() const { return cpu_ns_; }
 
   private:
-    static constexpr uint64_t FIRST_PAUSE_NS = 100'000, MOST_PAUSE_NS = 1'000'000;
-
-    void await_task() {
-        while (sem_wait(&asked_) != 0)
+    static void await(sem_t *semaphore) {
+        while (sem_wait(semaphore) != 0)
             continue;
     }
     void work() {
         ask_for_prompt_wakeups();
-        for (await_task(); task_; await_task()) {
+        for (await(&asked_); task_; await(&asked_)) {
             task_();
             cpu_ns_ = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-            done_ = true;
+            sem_post(&done_);
         }
     }
 
     std::function<void()> task_;
-    sem_t asked_;
-    std::atomic<bool> done_{false};
+    sem_t asked_, done_;
     std::atomic<uint64_t> cpu_ns_{0};
     std::thread thread_;
 };

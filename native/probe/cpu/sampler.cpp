@@ -53,6 +53,7 @@ std::string sampler_start(const SamplerOptions &options) {
         return s->ring.ok() ? "every signal whet could use is taken by the program"
                             : "not enough memory for the sample buffer";
     }
+    s->delivery_ns = delivery_ns(*s);
     delete last;
     last = s.release();
     Session &now = *last;
@@ -130,6 +131,7 @@ std::map<std::string, double> sampler_statistics() {
         {"duration_ns", static_cast<double>(end_mono - s->started_mono_ns)},
         {"signals", static_cast<double>(h.signals.load())},
         {"handler_ns", static_cast<double>(h.handler_ns.load())},
+        {"delivery_ns", s->delivery_ns * static_cast<double>(h.signals.load())},
         {"service_ns", static_cast<double>(s->service_ns.load() + s->ticker_cpu_ns.load())},
         {"dropped", static_cast<double>(h.dropped.load())},
         {"dropped_cpu_ns", static_cast<double>(h.dropped_cpu_ns.load())},

@@ -56,6 +56,7 @@ class Session final : public Collector {
     std::atomic<uint64_t> signal_changes{0};
     int64_t started_wall_ns = 0, started_mono_ns = 0, stopped_mono_ns = 0;
     int64_t started_cpu_ns = 0, stopped_cpu_ns = 0;
+    double delivery_ns = 0; // of a signal, beside what the handler counts
 
   private:
     void watch_threads();

@@ -11,6 +11,9 @@ namespace whet::probe {
 bool take_signal(Session &s);
 // The program has not put its own handler in our place.
 bool signal_is_ours(const Session &s);
+// What a signal costs a thread beside the time that the handler is in: it is sent to the calling thread some
+// times, which finds no session. 0 where the thread has it blocked.
+double delivery_ns(const Session &s);
 // Put the signal's former handler back, unless the program has put its own there since.
 void give_signal_back(Session &s);
 // Return when no thread is inside the handler; wait without the GIL, a handler's thread may need it.

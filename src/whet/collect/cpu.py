@@ -54,7 +54,7 @@ class CpuCollector:
 
     name = "cpu"
     # Statistics that are CPU time taken from the program.
-    SPENT = ("handler_ns", "service_ns")
+    SPENT = ("handler_ns", "delivery_ns", "service_ns")
 
     def __init__(self, *, rate_hz: float = DEFAULT_RATE_HZ) -> None:
         self.rate_hz = check_rate(rate_hz)

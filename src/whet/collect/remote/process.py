@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["RemoteProcess", "Seen"]
 
 # How much of a budget may be spent on the process's own CPU.
-WINDOW_PART = 0.3
+WINDOW_PART = 0.25
 _GIL_CONDITION = 1 << 62  # stands for the address that the native side has compared already
 _MOST_LOOKS = 50
 
