@@ -136,17 +136,7 @@ def server(folder: Path, source: str) -> Iterator[str]:
 
 
 def whet(options: str) -> Command:
-    base = [
-        sys.executable,
-        "-m",
-        "whet",
-        "load",
-        "--quiet",
-        "--json",
-        "-c",
-        str(CONNECTIONS),
-        *options.split(),
-    ]
+    base = [sys.executable, *f"-m whet load --quiet --json -c {CONNECTIONS} {options}".split()]
     return lambda url, seconds: [*base, "-z", f"{seconds}s", url]
 
 

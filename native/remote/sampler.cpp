@@ -527,8 +527,9 @@ void Sampler::run(double rate_hz, double duration_s, double own_share, double wi
     as_looker_ = [&](std::function<void()> task) {
         uint64_t before_ns = looker.cpu_ns();
         looker.run(std::move(task));
-        statistics_.window_ns += looker.cpu_ns() - before_ns;
-        statistics_.own_cpu_ns += looker.cpu_ns() - before_ns;
+        uint64_t taken_ns = looker.cpu_ns() - before_ns;
+        statistics_.window_ns += taken_ns;
+        statistics_.own_cpu_ns += taken_ns;
     };
     ask_for_prompt_wakeups();
     std::minstd_rand random(static_cast<unsigned>(memory_.pid()));

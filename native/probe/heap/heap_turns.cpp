@@ -9,12 +9,18 @@
 #include "probe/heap/heap_hooks.hpp"
 
 namespace whet::probe {
+namespace {
+
+// Changed with the GIL.
+bool is_on() { return !heap_small_away.load(std::memory_order_relaxed); }
+
+} // namespace
 
 void HeapTurns::begin(unsigned shift, uint64_t seed) {
     shift_.store(std::min(shift, MAX_SHIFT), std::memory_order_relaxed);
     seed_.store(seed | 1, std::memory_order_relaxed);
     due_.store(false, std::memory_order_relaxed);
-    if (!shift && (!is_on_ || heap_small_shift.load(std::memory_order_relaxed)))
+    if (!shift && (!is_on() || heap_small_shift.load(std::memory_order_relaxed)))
         put(true, 0);
 }
 
@@ -31,7 +37,7 @@ void HeapTurns::end_slot() {
         chosen_ = std::min(static_cast<uint32_t>(draw(&random_) * slots), slots - 1);
     wanted_ = slot_ == chosen_;
     slot_ = (slot_ + 1) % slots;
-    due_.store(wanted_ != is_on_ || heap_small_shift.load(std::memory_order_relaxed) != shift,
+    due_.store(wanted_ != is_on() || heap_small_shift.load(std::memory_order_relaxed) != shift,
                std::memory_order_relaxed);
 }
 
@@ -40,7 +46,7 @@ void HeapTurns::take() {
     if (!due_.exchange(false, std::memory_order_relaxed) || !shift)
         return;
     // Below hooks of others ours stay, and each request counts once.
-    if (is_on_ && !heap_hooks_small_apart())
+    if (is_on() && !heap_hooks_small_apart())
         put(true, 0);
     else
         put(wanted_, shift);
@@ -49,7 +55,6 @@ void HeapTurns::take() {
 void HeapTurns::put(bool on, unsigned shift) {
     heap_small_shift.store(shift, std::memory_order_relaxed);
     heap_hooks_small(on);
-    is_on_ = on;
 }
 
 } // namespace whet::probe

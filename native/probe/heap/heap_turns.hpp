@@ -32,7 +32,6 @@ class HeapTurns {
 
     std::atomic<unsigned> shift_{0};
     std::atomic<bool> due_{false};
-    std::atomic<bool> is_on_{true}; // changed with the GIL
     std::atomic<uint64_t> seed_{0}; // of a new cycle, or 0
     // The service thread's own.
     bool wanted_ = true;
