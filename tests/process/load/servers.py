@@ -16,7 +16,10 @@ import pytest
 from go_toolchain import go_command
 from whet.cli.main import main
 from whet.cli.streams import Streams
+from whet.driver.load.lane import load_native
 
+# What `--client` may say here: where nothing was compiled, auto is python.
+CLIENTS = ["python", *(["auto"] if load_native() else [])]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 GO_SERVER = """package main

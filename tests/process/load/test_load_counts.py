@@ -10,11 +10,9 @@ import urllib.request
 
 import pytest
 
-from process.load.servers import go_program, go_server, load
-from whet.driver.load.lane import load_native
+from process.load.servers import CLIENTS, go_program, go_server, load
 
 __all__ = ["go_program"]
-CLIENTS = ["python", *(["auto"] if load_native() else [])]
 MODES = {
     "number": ["-n", 207, "-c", 13],
     "fewer requests than the default connections": ["-n", 9],

@@ -8,11 +8,10 @@ from collections import Counter
 
 import pytest
 
-from process.load.servers import OK, load, raw_server, read_request
+from process.load.servers import CLIENTS, OK, load, raw_server, read_request
 from whet.driver.load.connection import CLOSED_EARLY, CUT_OFF, UNASKED
 from whet.driver.load.lane import load_native
 
-CLIENTS = ["python", *(["auto"] if load_native() else [])]
 HELLO = b"hello, world"
 BIG = b"x" * 300_000
 

@@ -11,12 +11,10 @@ import time
 
 import pytest
 
-from process.load.servers import answering, go_program, go_server, load, raw_server, read_request
+from process.load.servers import CLIENTS, answering, go_program, go_server, load, raw_server, read_request
 from whet.analyze.load.histogram import RELATIVE_ERROR
-from whet.driver.load.lane import load_native
 
 __all__ = ["go_program"]
-CLIENTS = ["python", *(["auto"] if load_native() else [])]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
