@@ -11,6 +11,7 @@
 #include "module/errors.hpp"
 #include "probe/bench/bench_timer.hpp"
 #include "probe/common/labels.hpp"
+#include "probe/common/own_files.hpp"
 #include "probe/common/own_threads.hpp"
 #include "probe/common/service.hpp"
 #include "probe/common/stack_table.hpp"
@@ -206,6 +207,21 @@ NB_MODULE(_probe, m) {
     m.def("resume_threads", &service_resume);
     m.def("take_time", &service_take_time,
           "Look at what was collected every 0.25 s instead of every 0.1 s, while collectors run.");
+    m.def(
+        "write_file",
+        [](const nb::bytes &path, const nb::bytes &data) {
+            int error;
+            {
+                nb::gil_scoped_release unlocked;
+                error = write_file(path.c_str(), data.c_str(), data.size());
+            }
+            if (!error)
+                return;
+            errno = error;
+            PyErr_SetFromErrnoWithFilename(PyExc_OSError, path.c_str());
+            throw nb::python_error();
+        },
+        nb::arg("path"), nb::arg("data"), "Replace a file, by a descriptor that the program never sees.");
     m.def("surround", &surround, nb::arg("before"), nb::arg("function"), nb::arg("after"));
     m.def("precede", &precede, nb::arg("before"), nb::arg("function"));
     m.def("adapt", &adapt, nb::arg("change"), nb::arg("function"));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "probe/common/clock.hpp"
+#include "probe/common/own_files.hpp"
 #include "probe/common/thread_names.hpp"
 #include "probe/cpu/threads.hpp"
 
@@ -53,6 +54,7 @@ bool OwnThread::start(const char *name, Routine *routine, void *argument) {
 void *OwnThread::main(void *self) {
     auto &thread = *static_cast<OwnThread *>(self);
     prctl(PR_SET_NAME, thread.name_);
+    have_own_files();
     own_thread_begin();
     thread.tid_.store(this_thread().tid);
     return thread.routine_(thread.argument_);

@@ -1,4 +1,5 @@
-// A thread of our own in the measured process: no signal is delivered to it and nobody samples it.
+// A thread of our own in the measured process: no signal is delivered to it, nobody samples it, and its
+// files are its own.
 #pragma once
 
 #include <atomic>

@@ -7,7 +7,13 @@ nothing and prints nothing: the program knows nothing of it. Modules that it loa
 
 import os
 
-from whet.collect.recording import SESSION, describe_interpreter, encode_json, write_atomically
+from whet.collect.recording import (
+    SESSION,
+    describe_interpreter,
+    encode_json,
+    write_atomically,
+    write_unnoticed,
+)
 from whet.errors import CollectError, WhetError
 
 __all__ = ["begin", "stop"]
@@ -49,7 +55,7 @@ def _start(directory: str, settings: str, version: str) -> None:
 
     def publish(facts: "dict[str, object]") -> None:
         facts = {"pid": os.getpid(), "python": describe_interpreter(), **facts}
-        write_atomically(os.path.join(directory, SESSION), encode_json(facts).encode())
+        write_unnoticed(os.path.join(directory, SESSION), encode_json(facts).encode())
 
     session = Session(directory, settings=Settings.from_text(settings), publish=publish)
     session.start(watch_exits=True)

@@ -10,7 +10,13 @@ import os
 import sys
 import time
 
-from whet.collect.recording import SESSION, describe_interpreter, encode_json, write_atomically
+from whet.collect.recording import (
+    SESSION,
+    describe_interpreter,
+    encode_json,
+    write_atomically,
+    write_unnoticed,
+)
 from whet.collect.settings import Settings
 from whet.errors import CollectError, WhetError
 
@@ -135,7 +141,7 @@ def _start(root: str, directory: str, settings: Settings) -> None:
 
     def publish(facts: "dict[str, object]") -> None:
         facts = {**_describe_process(begin_ns), "python": describe_interpreter(), **facts}
-        write_atomically(path, encode_json(facts).encode())
+        write_unnoticed(path, encode_json(facts).encode())
 
     session = Session(directory, settings=settings, publish=publish)
     if settings.follow:

@@ -17,7 +17,7 @@ from whet.collect.recording import (
     fresh_directory,
     metadata,
     release,
-    write_atomically,
+    write_unnoticed,
 )
 from whet.collect.session import Session
 from whet.collect.settings import DEFAULT_MEAN_BYTES, DEFAULT_THRESHOLD_NS, Settings
@@ -242,7 +242,7 @@ class _Recording:
             },
             facts={"python": describe_interpreter(), **facts},
         )
-        write_atomically(os.path.join(self.directory, META), encode_json(meta).encode() + b"\n")
+        write_unnoticed(os.path.join(self.directory, META), encode_json(meta).encode() + b"\n")
 
 
 def _make_report(directory: str) -> None:

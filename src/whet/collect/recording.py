@@ -11,6 +11,7 @@ import sys
 import time
 
 from whet._version import __version__
+from whet.collect.probe import load_probe
 from whet.errors import SourceError
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "metadata",
     "release",
     "write_atomically",
+    "write_unnoticed",
 ]
 
 TYPE_CHECKING = False
@@ -77,6 +79,7 @@ REQUEST = ".checkpoint"
 
 _OWN_FILES = (META, *PROFILES, GC, LOAD, REPORT, SESSION, REQUEST)
 _SCHEMA_WITHIN_BYTES = 200
+_cpu_models: "list[str]" = []
 
 
 def claim(directory: str) -> bool:
@@ -227,6 +230,16 @@ def write_atomically(path: str, data: bytes) -> None:
         raise
 
 
+def write_unnoticed(path: str, data: bytes) -> None:
+    """Do so in a program that is recorded: it never meets the descriptor, whatever it lists or closes.
+
+    Raises:
+        CollectError: whet was installed without a compiler.
+        OSError: as `write_atomically`.
+    """
+    load_probe().write_file(os.fsencode(path), data)
+
+
 def encode_json(value: object, indent: str = "") -> str:
     """Return `value` (dict, list, str, int, float, bool, None) as JSON text in ASCII."""
     if isinstance(value, dict):
@@ -304,6 +317,13 @@ def _remove(path: str) -> None:
 
 
 def _cpu_model() -> str:
+    # Read once: a program that closes descriptors might meet it.
+    if not _cpu_models:
+        _cpu_models.append(_read_cpu_model())
+    return _cpu_models[0]
+
+
+def _read_cpu_model() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             for line in file:

@@ -17,7 +17,7 @@ import time
 from whet.collect.exits import ExitHooks, ForkHooks
 from whet.collect.follow import FollowHooks, process_label
 from whet.collect.probe import load_probe
-from whet.collect.recording import PROCESSES, REQUEST, explain, write_atomically
+from whet.collect.recording import PROCESSES, REQUEST, explain, write_unnoticed
 from whet.collect.settings import Settings, make_collectors
 from whet.collect.ticker import Ticker
 from whet.errors import CollectError
@@ -285,7 +285,7 @@ class Session:
 
     def _write(self, name: str, data: bytes) -> None:
         try:
-            write_atomically(os.path.join(self.directory, name), data)
+            write_unnoticed(os.path.join(self.directory, name), data)
         except OSError as error:
             self._trouble = f"{name}: {explain(error)}"
 

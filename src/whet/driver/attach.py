@@ -100,16 +100,19 @@ class Attachment:
             )
         return fresh
 
+    def forget_ended(self) -> None:
+        """Count those as `short_lived` that ended before they could be tried again."""
+        for pid, (_, tries) in list(self._refused.items()):
+            if pid != self.pid and tries < _MOST_TRIES and _has_ended(pid):
+                self._forget(pid)
+
     def _forget(self, pid: int) -> None:
         self._refused.pop(pid, None)
         self.short_lived += 1
 
     @property
     def refused(self) -> dict[int, str]:
-        """Why processes of the tree are not looked at; those that ended soon are `short_lived`."""
-        for pid, (_, tries) in list(self._refused.items()):
-            if pid != self.pid and tries < _MOST_TRIES and _has_ended(pid):
-                self._forget(pid)
+        """Why processes of the tree are not looked at."""
         return {pid: reason for pid, (reason, _) in self._refused.items()}
 
 
@@ -137,6 +140,7 @@ class Watching:
             process.stop()
         for thread in self._threads:
             thread.join()
+        self.attachment.forget_ended()
 
     def elapsed_s(self) -> float:
         """Return for how long it has gone on."""
