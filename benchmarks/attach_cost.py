@@ -6,7 +6,10 @@ One program (programs/steady_turns.py) runs all the time and keeps a book of its
 reader is on for a tenth of a second and off for as long, in random order within each pair, so that a machine
 that changes its speed changes both. The loss is the median of the pairs' ratios, with its 95 % interval from
 the order of the pairs (that of the sign test), which a few disturbed pairs do not move; speed is turns per
-second of the program's own CPU clock, and per second on the wall. Pairs of off and off say how exact that is.
+second of the program's own CPU clock, and per second on the wall. The kernel's clock of the process says how
+much less CPU time it got: that is sharper where threads wait for each other, whose turns begin and end at any
+time; it lags by up to a tick of the scheduler, so it is of use in long turns only. Pairs of off and off say
+how exact all of it is.
 Writes results/attach_cost.json and the table in README.md (not with --quick); rows that were not asked for
 stay as they were, so that a machine need be quiet for a few minutes at a time only.
 """
@@ -30,6 +33,21 @@ PROGRAM = HERE / "programs/steady_turns.py"
 SETTLE_S = 0.02
 Z95 = 1.96
 Interval = tuple[float, float, float]
+Row = dict[str, Interval | float | None]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time with or without the reader, and the CPU time that the process got in it."""
+
+    is_on: bool
+    begin_s: float
+    end_s: float
+    cpu_s: float
+
+    @property
+    def cpu_share(self) -> float:
+        return self.cpu_s / (self.end_s - self.begin_s)
 
 
 @dataclass(frozen=True)
@@ -47,6 +65,9 @@ class Case:
     window_s: float = 0.1
 
 
+# Beside it a tick of the scheduler, 4 ms at most, is little.
+LONG_S = 1.0
+LOSSES = ("loss_of_cpu_time", "loss_per_cpu_second", "loss_per_wall_second")
 CASES = (
     Case("no reader", 0),
     Case("100 Hz, one thread", 100),
@@ -58,23 +79,26 @@ CASES = (
 )
 
 
-def windows(case: Case, process: RemoteProcess, pairs: int) -> list[tuple[bool, float, float]]:
-    """Switch the reader on and off; return (whether it was on, begin, end) of each window."""
+def windows(case: Case, process: RemoteProcess, pairs: int) -> list[Window]:
+    """Switch the reader on and off."""
+    # The kernel's name for the CPU clock of a process, as clock_getcpuclockid(3) gives it.
+    clock = ~process.pid << 3 | 2
     found = []
     for _ in range(pairs):
         for is_on in random.sample((True, False), 2):
             time.sleep(SETTLE_S)
-            begin_s = time.monotonic()
+            begin_s, begin_cpu_s = time.monotonic(), time.clock_gettime(clock)
             if is_on and case.rate_hz:
                 # The default budget of the command.
                 process.run(case.rate_hz, case.window_s, min(0.05 * case.rate_hz / 100, 0.5))
             else:
                 time.sleep(case.window_s)
-            found.append((is_on, begin_s, time.monotonic()))
+            cpu_s = time.clock_gettime(clock) - begin_cpu_s
+            found.append(Window(is_on, begin_s, time.monotonic(), cpu_s))
     return found
 
 
-def measure(case: Case, pairs: int) -> dict[str, Interval | float]:
+def measure(case: Case, pairs: int) -> Row:
     command = [sys.executable, str(PROGRAM), *map(str, (case.threads, case.depth, case.busy))]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as child:  # type: ignore[call-overload]
@@ -86,28 +110,35 @@ def measure(case: Case, pairs: int) -> dict[str, Interval | float]:
         after = process.statistics()
         out, _ = child.communicate("")
     slices = [tuple(int(word) for word in line.split()) for line in out.splitlines()]
-    speeds = [(is_on, *speed(slices, begin_s, end_s)) for is_on, begin_s, end_s in times]
-    cpu, wall = [], []
-    for one, other in zip(speeds[::2], speeds[1::2], strict=True):
-        on, off = (one, other) if one[0] else (other, one)
-        cpu.append(math.log(off[1] / on[1]))
-        wall.append(math.log(off[2] / on[2]))
+    cpu, wall, time_less = [], [], []
+    for one, other in zip(times[::2], times[1::2], strict=True):
+        on, off = (one, other) if one.is_on else (other, one)
+        (cpu_on, wall_on), (cpu_off, wall_off) = (speed(slices, window) for window in (on, off))
+        cpu.append(math.log(cpu_off / cpu_on))
+        wall.append(math.log(wall_off / wall_on))
+        time_less.append(math.log(off.cpu_share / on.cpu_share))
     looks = after["ticks"] - before["ticks"]
     return {
         "pairs": pairs,
         "loss_per_cpu_second": interval(cpu),
         "loss_per_wall_second": interval(wall),
+        "loss_of_cpu_time": interval(time_less) if case.window_s >= LONG_S else None,
         "looks_per_s": looks / (pairs * case.window_s),
         "own_cpu": (after["own_cpu_ns"] - before["own_cpu_ns"]) / (pairs * case.window_s * 1e9),
         "program_cpu_taken": (after["window_ns"] - before["window_ns"]) / (pairs * case.window_s * 1e9),
     }
 
 
-def speed(slices: list[tuple[int, ...]], begin_s: float, end_s: float) -> tuple[float, float]:
-    """Return turns per second of CPU and per second on the wall, of the slices within a window."""
-    inside = [row for row in slices if row[0] >= begin_s * 1e9 and row[1] <= end_s * 1e9]
-    turns = sum(row[3] for row in inside)
-    return turns / sum(row[2] for row in inside), turns / sum(row[1] - row[0] for row in inside)
+def speed(slices: list[tuple[int, ...]], window: Window) -> tuple[float, float]:
+    """Return turns per second of CPU and per second on the wall; of a slice, the part within the window."""
+    cpu_ns = turns = 0.0
+    begin_ns, end_ns = window.begin_s * 1e9, window.end_s * 1e9
+    for slice_begin_ns, slice_end_ns, slice_cpu_ns, slice_turns in slices:
+        common_ns = min(end_ns, slice_end_ns) - max(begin_ns, slice_begin_ns)
+        if common_ns > 0:
+            part = common_ns / (slice_end_ns - slice_begin_ns)
+            cpu_ns, turns = cpu_ns + part * slice_cpu_ns, turns + part * slice_turns
+    return turns / cpu_ns * 1e9, turns / (window.end_s - window.begin_s)
 
 
 def interval(logs: list[float]) -> Interval:
@@ -119,13 +150,13 @@ def interval(logs: list[float]) -> Interval:
     return middle, low, high
 
 
-def table(rows: dict[str, dict[str, Interval | float]]) -> str:
+def table(rows: dict[str, Row]) -> str:
     lines = [
-        "| program | pairs | looks/s | of a CPU | its CPU | slower per CPU s | slower per wall s |",
-        "|---|---|---|---|---|---|---|",
+        "| program | pairs | looks/s | of a CPU | its CPU | less CPU | slower per CPU s | per wall s |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, row in rows.items():
-        losses = " | ".join(shown(row[f"loss_per_{kind}_second"]) for kind in ("cpu", "wall"))
+        losses = " | ".join(shown(row[name]) for name in LOSSES)
         lines.append(
             f"| {name} | {row['pairs']} | {row['looks_per_s']:.0f} | {row['own_cpu']:.2%}"
             f" | {row['program_cpu_taken']:.2%} | {losses} |"
@@ -133,7 +164,9 @@ def table(rows: dict[str, dict[str, Interval | float]]) -> str:
     return "\n".join(lines)
 
 
-def shown(value: Interval | float) -> str:
+def shown(value: Interval | float | None) -> str:
+    if value is None:
+        return "too short"
     assert isinstance(value, tuple | list)
     return f"{value[0]:+.2%} ({value[1]:+.2%} to {value[2]:+.2%})"
 

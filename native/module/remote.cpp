@@ -119,7 +119,7 @@ NB_MODULE(_remote, m) {
             nb::arg("pid"), nb::arg("runtime"), nb::arg("layout"))
         .def("look", &Sampler::look, nb::call_guard<nb::gil_scoped_release>())
         .def("run", &Sampler::run, nb::arg("rate_hz"), nb::arg("duration_s"), nb::arg("own_share"),
-             nb::arg("window_share"), nb::call_guard<nb::gil_scoped_release>())
+             nb::arg("program_share"), nb::call_guard<nb::gil_scoped_release>())
         .def("stop", &Sampler::stop)
         .def("ended", &ended)
         .def("statistics", &statistics)

@@ -9,11 +9,14 @@
 
 namespace whet::remote {
 
+// What a thread has to do with the GIL; 0 is nothing.
+constexpr uint8_t HOLDS_GIL = 1, WAITS_FOR_GIL = 2;
+
 // What a thread does. R runs; others wait, in a system call if one is known.
 struct State {
     char letter = '?';
     long call = -1;
-    uint8_t gil = 0; // 1: the thread holds the GIL, 2: it waits for it
+    uint8_t gil = 0;
     auto operator<=>(const State &) const = default;
 };
 

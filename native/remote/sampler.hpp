@@ -58,9 +58,9 @@ class Sampler {
     // Look once; false when the process is gone or cannot be read.
     bool look();
     // Look `rate_hz` times a second, at random moments of each period, until stop() or the end; more
-    // seldom where looking would take more than `own_share` of a CPU, or more than `window_share` of that
-    // of the GIL's holder.
-    void run(double rate_hz, double duration_s, double own_share, double window_share);
+    // seldom where looking would take more than `own_share` of a CPU, or more than `program_share` of one
+    // from the program.
+    void run(double rate_hz, double duration_s, double own_share, double program_share);
     void stop() { stopped_ = true; }
 
     Ended ended() const { return ended_; }
@@ -139,7 +139,7 @@ class Sampler {
     void commit(Reading *reading);
     void count(const Interpreter &interpreter, const std::vector<Thread *> &threads, int64_t wall_ns);
     State state(const Interpreter &interpreter, const Thread &thread) const;
-    void keep_away(int cpu);
+    double taken_ns(uint64_t own_ns, uint64_t window_ns) const;
     void close_files();
     bool go_to(int cpu);
 
@@ -160,10 +160,9 @@ class Sampler {
     std::map<uint64_t, Thread *> by_state_; // the address of its PyThreadState
     Statistics statistics_;
     uint64_t last_ns_ = 0, good_ns_ = 0;
+    size_t wanting_ = 0; // threads that waited for the GIL at the last look
     int cpu_ = -1;       // where the looker is bound to; -1: nowhere
-    int away_from_ = -1; // where the scout does not work
     bool may_move_ = true;
-    cpu_set_t allowed_{};
     std::function<void(std::function<void()>)> as_looker_; // runs a function on the looker's thread
     std::atomic<bool> stopped_{false};
     std::atomic<Ended> ended_{Ended::no};

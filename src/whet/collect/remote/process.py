@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteProcess", "Seen"]
 
-# How much of a budget may be spent on the process's own CPU.
-WINDOW_PART = 0.25
+# How much of a budget may be taken from the process.
+PROGRAM_PART = 0.25
 _GIL_CONDITION = 1 << 62  # stands for the address that the native side has compared already
 _MOST_LOOKS = 50
 
@@ -104,11 +104,11 @@ class RemoteProcess:
         Args:
             rate_hz: looks per second; fewer where they would cost more than they may.
             duration_s: for how long.
-            budget_share: what looking may take of a CPU; None is without limit. Of the CPU on which the
-                process works it may take `WINDOW_PART` of that.
+            budget_share: what looking may take of a CPU; None is without limit. It may take
+                `PROGRAM_PART` of that from the process.
         """
         budget = math.inf if budget_share is None else budget_share
-        self._sampler.run(rate_hz, duration_s, budget, WINDOW_PART * budget)
+        self._sampler.run(rate_hz, duration_s, budget, PROGRAM_PART * budget)
 
     def stop(self) -> None:
         """Have `run` return, from any thread."""
