@@ -113,7 +113,7 @@ def measure(case: Case, pairs: int) -> Row:
     cpu, wall, time_less = [], [], []
     for one, other in zip(times[::2], times[1::2], strict=True):
         on, off = (one, other) if one.is_on else (other, one)
-        (cpu_on, wall_on), (cpu_off, wall_off) = (speed(slices, window) for window in (on, off))
+        (cpu_on, wall_on), (cpu_off, wall_off) = (speed(slices, w.begin_s, w.end_s) for w in (on, off))
         cpu.append(math.log(cpu_off / cpu_on))
         wall.append(math.log(wall_off / wall_on))
         time_less.append(math.log(off.cpu_share / on.cpu_share))
@@ -129,16 +129,16 @@ def measure(case: Case, pairs: int) -> Row:
     }
 
 
-def speed(slices: list[tuple[int, ...]], window: Window) -> tuple[float, float]:
-    """Return turns per second of CPU and per second on the wall; of a slice, the part within the window."""
+def speed(slices: list[tuple[int, ...]], begin_s: float, end_s: float) -> tuple[float, float]:
+    """Return turns per second of CPU and per second on the wall; of a slice, the part within the two."""
     cpu_ns = turns = 0.0
-    begin_ns, end_ns = window.begin_s * 1e9, window.end_s * 1e9
+    begin_ns, end_ns = begin_s * 1e9, end_s * 1e9
     for slice_begin_ns, slice_end_ns, slice_cpu_ns, slice_turns in slices:
         common_ns = min(end_ns, slice_end_ns) - max(begin_ns, slice_begin_ns)
         if common_ns > 0:
             part = common_ns / (slice_end_ns - slice_begin_ns)
             cpu_ns, turns = cpu_ns + part * slice_cpu_ns, turns + part * slice_turns
-    return turns / cpu_ns * 1e9, turns / (window.end_s - window.begin_s)
+    return turns / cpu_ns * 1e9, turns / (end_s - begin_s)
 
 
 def interval(logs: list[float]) -> Interval:

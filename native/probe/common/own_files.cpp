@@ -18,10 +18,10 @@ int write_here(const std::string &path, const char *data, size_t size) {
     int error = 0;
     while (size && !error) {
         ssize_t written = write(file, data, size);
-        if (written >= 0)
+        if (written > 0)
             data += written, size -= static_cast<size_t>(written);
-        else if (errno != EINTR)
-            error = errno;
+        else if (written == 0 || errno != EINTR)
+            error = written == 0 ? ENOSPC : errno;
     }
     if (close(file) != 0 && !error && errno != EINTR)
         error = errno;
