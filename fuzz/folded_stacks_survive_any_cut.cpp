@@ -1,18 +1,12 @@
 // Fuzz target: collapsed stacks read alike however the text is cut, and all columns fit together.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 #include "codec/folded.hpp"
+#include "fuzzing.hpp"
 
 namespace {
-
-[[noreturn]] void violated(const char *invariant) {
-    std::fprintf(stderr, "invariant violated: %s\n", invariant);
-    std::abort();
-}
 
 void read(whet::FoldedReader &reader, const std::uint8_t *data, std::size_t size, std::size_t step) {
     for (std::size_t at = 0; at < size; at += step)

@@ -2,22 +2,17 @@
 // alike, however the input is cut.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include <zlib.h>
 
 #include "codec/gunzip.hpp"
+#include "fuzzing.hpp"
 
 namespace {
 
 constexpr std::size_t most_content = std::size_t{1} << 22; // bombs are somebody else's subject
-
-[[noreturn]] void violated(const char *invariant) {
-    std::fprintf(stderr, "invariant violated: %s\n", invariant);
-    std::abort();
-}
 
 struct Outcome {
     std::string content, error;

@@ -5,22 +5,16 @@
 // long a body is, is made from the head's length.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <string>
 #include <string_view>
 
 #include "load/answers.hpp"
+#include "fuzzing.hpp"
 
 using namespace whet::load;
 
 namespace {
-
-[[noreturn]] void violated(const char *invariant) {
-    std::fprintf(stderr, "invariant violated: %s\n", invariant);
-    std::abort();
-}
 
 constexpr std::size_t remembered = 8;
 

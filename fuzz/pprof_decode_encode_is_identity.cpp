@@ -3,14 +3,13 @@
 // memory stays bounded by the input. Refusing with FormatError is always fine.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
 
 #include "codec/decode.hpp"
 #include "codec/encode.hpp"
+#include "fuzzing.hpp"
 
 // Of sanitizer/allocator_interface.h, which gcc has no copy of.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, std::size_t),
@@ -20,11 +19,6 @@ extern "C" std::size_t __sanitizer_get_allocated_size(const volatile void *);
 namespace {
 
 using Input = std::string_view;
-
-[[noreturn]] void violated(const char *invariant) {
-    std::fprintf(stderr, "invariant violated: %s\n", invariant);
-    std::abort();
-}
 
 std::size_t live_bytes, peak_bytes;
 

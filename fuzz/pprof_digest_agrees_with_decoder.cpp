@@ -1,43 +1,17 @@
 // Fuzz target: a digest refuses what the decoder refuses and sums up what the decoder's columns
 // say; merging a profile with itself doubles every sum.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "codec/decode.hpp"
 #include "codec/digest.hpp"
 #include "codec/merge.hpp"
+#include "fuzzing.hpp"
 
 namespace {
 
 using whet::Profile;
-
-[[noreturn]] void violated(const char *invariant) {
-    std::fprintf(stderr, "invariant violated: %s\n", invariant);
-    std::abort();
-}
-
-bool decode(const std::uint8_t *data, std::size_t size, whet::Needs needs, Profile &profile) {
-    whet::Decoder decoder(needs);
-    try {
-        if (size)
-            decoder.feed(data, size);
-        profile = decoder.finish();
-    } catch (const whet::FormatError &) {
-        return false;
-    }
-    return true;
-}
-
-std::uint64_t sum_of_column(const Profile &p, std::size_t column) {
-    std::uint64_t sum = 0;
-    for (std::size_t i = column; i < p.samples.values.size(); i += p.sample_type.size())
-        sum += static_cast<std::uint64_t>(p.samples.values[i]);
-    return sum;
-}
 
 // Samples without a stack are in no node.
 std::uint64_t sum_of_stacks(const Profile &p, std::size_t column) {

@@ -1,45 +1,15 @@
 // Fuzz target: a profile joined with itself has each value type twice, with the profile's sums; can be
 // encoded; and has no more samples than both had.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "codec/decode.hpp"
 #include "codec/join.hpp"
-
-namespace {
+#include "fuzzing.hpp"
 
 using whet::Profile;
-
-[[noreturn]] void violated(const char *invariant) {
-    std::fprintf(stderr, "invariant violated: %s\n", invariant);
-    std::abort();
-}
-
-bool decode(const std::uint8_t *data, std::size_t size, Profile &profile) {
-    try {
-        whet::Decoder decoder;
-        if (size)
-            decoder.feed(data, size);
-        profile = decoder.finish();
-    } catch (const whet::FormatError &) {
-        return false;
-    }
-    return true;
-}
-
-std::uint64_t sum_of_column(const Profile &p, std::size_t column) {
-    std::uint64_t sum = 0;
-    for (std::size_t i = column; i < p.samples.values.size(); i += p.sample_type.size())
-        sum += static_cast<std::uint64_t>(p.samples.values[i]);
-    return sum;
-}
-
-} // namespace
 
 extern "C" int LLVMFuzzerInitialize(int *, char ***) { return 0; }
 
@@ -47,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     std::vector<Profile> both(2);
     Profile alone;
     for (Profile *profile : {&both[0], &both[1], &alone})
-        if (!decode(data, size, *profile))
+        if (!decode(data, size, {}, *profile))
             return 0;
     // Some types are left out, as the input says.
     std::map<std::string, std::string> names;
@@ -69,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
         violated("the same samples are in it once");
     const std::string encoded = whet::encode(joined);
     Profile again;
-    if (!decode(reinterpret_cast<const std::uint8_t *>(encoded.data()), encoded.size(), again))
+    if (!decode(reinterpret_cast<const std::uint8_t *>(encoded.data()), encoded.size(), {}, again))
         violated("what is joined can be written and read");
     return 0;
 }

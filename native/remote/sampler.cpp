@@ -518,7 +518,7 @@ bool Sampler::look_here() {
 
 // CPU time that the last look took from the program. Where as many threads as there are CPUs want the GIL,
 // whoever gets it next may have to wait for the scout.
-double Sampler::taken_ns(uint64_t own_ns, uint64_t window_ns) const {
+double Sampler::taken_from_program_ns(uint64_t own_ns, uint64_t window_ns) const {
     constexpr double SCOUT_PART = 0.3; // measured with eight threads on two CPUs
     bool is_in_the_way = wanting_ && wanting_ + 1 >= usable_cpus();
     return static_cast<double>(window_ns) +
@@ -546,7 +546,8 @@ void Sampler::run(double rate_hz, double duration_s, double own_share, double pr
         uint64_t own_ns = statistics_.own_cpu_ns, window_ns = statistics_.window_ns;
         look_here();
         own_ns = statistics_.own_cpu_ns - own_ns;
-        pace.cost(static_cast<double>(own_ns), taken_ns(own_ns, statistics_.window_ns - window_ns));
+        pace.cost(static_cast<double>(own_ns),
+                  taken_from_program_ns(own_ns, statistics_.window_ns - window_ns));
         now_ns = clock_ns(CLOCK_MONOTONIC);
         statistics_.slowed_ns += static_cast<uint64_t>(period_ns - pace.asked_ns());
         // A look that was due while the last one went on comes right after it; periods that passed

@@ -139,7 +139,7 @@ class Sampler {
     void commit(Reading *reading);
     void count(const Interpreter &interpreter, const std::vector<Thread *> &threads, int64_t wall_ns);
     State state(const Interpreter &interpreter, const Thread &thread) const;
-    double taken_ns(uint64_t own_ns, uint64_t window_ns) const;
+    double taken_from_program_ns(uint64_t own_ns, uint64_t window_ns) const;
     void close_files();
     bool go_to(int cpu);
 

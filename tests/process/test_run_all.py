@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import resource
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 
 from go_toolchain import go_command
 from process.harness import PROGRAMS, PYTHON, meta, needs_collector, run, whet_run
-from whet.collect.recording import write_unnoticed
 
 PROFILES = (
     "cpu.pb.gz", "wall.pb.gz", "heap.pb.gz", "heap_peak.pb.gz", "block.pb.gz", "mutex.pb.gz",
@@ -33,7 +31,9 @@ def rows(profile: Path, *options: str) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("all")
-    command = [PYTHON, "-m", "whet", "run", "-o", str(place / "rec"), "--all", "--rate", "1000", EVERYTHING]
+    # At this rate what 20 MB are taken for has a standard deviation of 1.1 MB.
+    options = ["--all", "--rate", "1000", "--heap-rate", "64kB"]
+    command = [PYTHON, "-m", "whet", "run", "-o", str(place / "rec"), *options, EVERYTHING]
     done = run(command, cwd=place)
     assert (done.status, done.out) == (0, b"done\n"), done.err
     assert b"rec of 2 processes, told apart by the label `process`" in done.err
@@ -56,8 +56,8 @@ def test_every_collector_leaves_its_file_and_its_facts(recording: Path) -> None:
 def test_the_biggest_box_of_each_profile_is_the_planted_one(recording: Path) -> None:
     assert rows(recording / "cpu.pb.gz")["computes"]["cum"] > 0.4e9
     assert rows(recording / "block.pb.gz", "-tagfocus=reason=lock")["waits"]["cum"] > 0.1e9
-    assert rows(recording / "heap.pb.gz", "-sample_index=alloc_space")["allocates"]["cum"] > 7_000_000
-    assert rows(recording / "heap_peak.pb.gz")["allocates"]["cum"] > 7_000_000
+    assert rows(recording / "heap.pb.gz", "-sample_index=alloc_space")["allocates"]["cum"] > 15_000_000
+    assert rows(recording / "heap_peak.pb.gz")["allocates"]["cum"] > 15_000_000
     assert rows(recording / "cpu.pb.gz", "-tagfocus=task=handles")["blocks"]["cum"] > 0.1e9
     assert rows(recording / "tasks.pb.gz", "-tagfocus=task=handles")["naps"]["cum"] > 0.03e9
     assert rows(recording / "slow.pb.gz")["handles"]["cum"] > 0.1e9
@@ -149,35 +149,3 @@ def test_idle_workers_make_nobody_wait(tmp_path: Path) -> None:
     held = rows(tmp_path / "rec/mutex.pb.gz", "-tagfocus=reason=lock")
     assert waited > 2e9
     assert held.get("_worker", {"cum": 0})["cum"] < waited / 20
-
-
-def test_program_that_lists_and_closes_descriptors_never_meets_ours(tmp_path: Path) -> None:
-    done = run(whet_run([str(PROGRAMS / "descriptors.py")], tmp_path / "rec", "--all"), cwd=tmp_path)
-    assert (done.status, done.err.decode()) == (0, "")
-    assert done.out.decode() == "1 list of descriptors as it began\n"
-
-
-def test_files_are_written_by_descriptors_of_nobody(tmp_path: Path) -> None:
-    path = tmp_path / "é \udcff"
-    for data in (b"", b"old", bytes(range(256)) * 40_000):
-        write_unnoticed(str(path), data)
-        assert path.read_bytes() == data
-    assert list(tmp_path.iterdir()) == [path]
-    (tmp_path / "there.tmp").mkdir()
-    with pytest.raises(IsADirectoryError, match=r"there\.tmp|there"):
-        write_unnoticed(str(tmp_path / "there"), b"new")
-    with pytest.raises(FileNotFoundError):
-        write_unnoticed(str(tmp_path / "missing" / "file"), b"new")
-
-
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    write_unnoticed(str(path), b"old")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            write_unnoticed(str(path), bytes(2000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert [(file, file.read_bytes()) for file in tmp_path.iterdir()] == [(path, b"old")]

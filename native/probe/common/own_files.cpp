@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "probe/common/own_threads.hpp"
@@ -36,12 +35,6 @@ struct Writing {
 };
 
 } // namespace
-
-void have_own_files() {
-    constexpr long CLOSE_RANGE = 436; // not in every <sys/syscall.h>; the same on all architectures
-    constexpr unsigned UNSHARE = 2;
-    syscall(CLOSE_RANGE, 0u, ~0u, UNSHARE);
-}
 
 int write_file(const std::string &path, const char *data, size_t size) {
     const std::string scratch = path + ".tmp";
