@@ -1,6 +1,6 @@
 """What the agent costs a busy server: CPU time of a request, all threads of the process counted.
 
-    benchmarks/agent_cost.py [--quick] [--more] [--profiles cpu|cpu,heap|request]
+    benchmarks/agent_cost.py [--quick] [--more] [--profiles cpu|heap|cpu,heap|request]
                              [--pairs N] [--settle S] [--windows N]
 
 Two processes of the smallest ASGI application on uvicorn, one with the agent (windows of 15 s, pushed to a
@@ -124,7 +124,7 @@ def measure(state: str, pairs: int, settle_s: float, windows: int) -> list[list[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="two pairs, nothing is written")
-    parser.add_argument("--profiles", default="cpu", choices=("cpu", "cpu,heap", REQUEST))
+    parser.add_argument("--profiles", default="cpu", choices=("cpu", "heap", "cpu,heap", REQUEST))
     parser.add_argument("--pairs", type=int, default=10, help="each takes half a minute")
     parser.add_argument("--settle", type=float, default=0.0, help="seconds with the agent before each half")
     parser.add_argument("--windows", type=int, default=1, help="how long each half is, windows")

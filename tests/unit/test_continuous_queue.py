@@ -415,53 +415,76 @@ def account(budget, *, own_s=0.0, **spent_s):
     return budget.account(spent_ns=spent_ns, own_ns=own_s * 1e9, program_ns=1e9, wall_ns=1e9)
 
 
-def test_rate_falls_while_the_agent_costs_too_much_and_comes_back():
+def settled_budget():
+    """Return one that has had a window without costs."""
     budget = Budget(rate_hz=100, share=0.01)
+    assert budget.rate_hz == 50
+    account(budget, heap=0.0032)
+    assert budget.rate_hz == 100
+    return budget
+
+
+def test_rate_falls_while_the_agent_costs_too_much_and_comes_back():
+    budget = settled_budget()
     for _ in range(3):
         assert account(budget, cpu=0.05) == {}
     assert budget.rate_hz == 12.5
     account(budget, cpu=0.05)
     assert budget.rate_hz == 10
-    account(budget, cpu=0.008)
+    account(budget, cpu=0.004)
     assert budget.rate_hz == 10
     for _ in range(5):
         account(budget, cpu=0.001)
     assert budget.rate_hz == 100
 
 
+def test_rate_comes_back_where_twice_as_many_samples_fit():
+    budget = settled_budget()
+    account(budget, cpu=0.004, heap=0.003)
+    assert budget.rate_hz == 50
+    account(budget, cpu=0.002, heap=0.003)  # twice as many: 0.7 % of a second, where 0.54 % are left
+    assert budget.rate_hz == 50
+    account(budget, cpu=0.001, heap=0.003)
+    assert budget.rate_hz == 100
+
+
+def test_rate_begins_at_no_less_than_it_may_fall_to():
+    assert [Budget(rate_hz=rate, share=0.01).rate_hz for rate in (1, 10, 15, 40)] == [1, 10, 10, 20]
+
+
 def test_heap_gives_way_where_it_costs_most_for_long():
-    budget = Budget(rate_hz=100, share=0.01)
+    budget = settled_budget()
     for step in range(WITHOUT_TYPES, HEAP_STEPS + 1):
-        assert account(budget, heap=0.02, cpu=0.003, own_s=0.002) == {}
+        assert account(budget, heap=0.02, cpu=0.002, own_s=0.001) == {}
         assert (budget.rate_hz, budget.heap_step) == (100, step)
-    # One window of four has it: 0.02 / 4 + 0.005 s are 1 % of a second.
-    assert account(budget, heap=0.02, cpu=0.003, own_s=0.002) == {"heap": 3}
-    for _ in range(3):
-        assert account(budget, cpu=0.003, own_s=0.003) == {}
+    # One window of seven has it: 0.02 / 7 + 0.003 s are less than 0.6 % of a second.
+    assert account(budget, heap=0.02, cpu=0.002, own_s=0.001) == {"heap": 6}
+    for _ in range(6):
+        assert account(budget, cpu=0.002, own_s=0.001) == {}
     # Back again, what it costs is known.
-    assert account(budget, heap=0.02, cpu=0.003, own_s=0.002) == {"heap": 3}
+    assert account(budget, heap=0.02, cpu=0.002, own_s=0.001) == {"heap": 6}
     assert (budget.rate_hz, budget.heap_step) == (100, HEAP_STEPS)
 
 
 def test_types_are_looked_for_while_there_is_room():
     budget = Budget(rate_hz=100, share=0.01)
     steps = []
-    for heap_s in (0.006, 0.002, 0.012, 0.006, 0.002):
+    for heap_s in (0.0045, 0.0015, 0.008, 0.0045, 0.0015):
         assert account(budget, heap=heap_s, cpu=0.001) == {}
         steps.append(budget.heap_step)
     assert steps == [WITHOUT_TYPES, WITH_TYPES, WITHOUT_TYPES, WITHOUT_TYPES, WITHOUT_TYPES]
 
 
 def test_waits_rest_and_others_leave_a_collector_some_of_the_budget():
-    budget = Budget(rate_hz=100, share=0.01)
+    budget = settled_budget()
     assert account(budget, block=0.1, cpu=0.02) == {}
-    assert account(budget, block=0.1, cpu=0.02) == {"block": 39}
+    assert account(budget, block=0.1, cpu=0.02) == {"block": 40}
     assert account(budget, block=1.0) == {"block": 40}
     assert account(budget, cpu=0.02) == {}
     assert budget.rate_hz == 50
 
 
 def test_idle_process_keeps_its_rate():
-    budget = Budget(rate_hz=100, share=0.01)
+    budget = settled_budget()
     budget.account(spent_ns={"cpu": 0.0015e9}, own_ns=0.0, program_ns=0.0001e9, wall_ns=1e9)
     assert budget.rate_hz == 100

@@ -106,11 +106,11 @@ template <class Allocate> inline void *heap_allocate(size_t size, Allocate alloc
 }
 
 // The short way for requests of 1 to `own_up_to` bytes, which the allocator below answers without asking one
-// that has a hook. True: it is counted, no sampling point is near, and all that is left is to allocate.
-// False: nothing has happened.
-inline bool heap_count_flat(size_t size, size_t own_up_to) {
+// that has a hook, and that count for `counted`. True: it is counted, no sampling point is near, and all that
+// is left is to allocate. False: nothing has happened.
+inline bool heap_count_flat(size_t size, int64_t counted, size_t own_up_to) {
     HeapThread &thread = heap_thread;
-    int64_t left = thread.countdown - heap_counted_small(size);
+    int64_t left = thread.countdown - counted;
     // 0 - 1 is larger than any size.
     if (__builtin_expect(size - 1 >= own_up_to || left <= 0 ||
                              thread.epoch != heap_epoch.load(std::memory_order_relaxed),

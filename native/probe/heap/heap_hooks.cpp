@@ -41,7 +41,7 @@ template <size_t G, size_t D, bool PLACES> struct Hook {
     static const PyMemAllocatorEx &next() { return below[G][D]; }
 
     static void *malloc(void *, size_t size) {
-        if (heap_count_flat(size, own_up_to[G][D]))
+        if (heap_count_flat(size, heap_counted_small(size), own_up_to[G][D]))
             return next().malloc(next().ctx, size);
         return malloc_watched(size);
     }
@@ -52,7 +52,8 @@ template <size_t G, size_t D, bool PLACES> struct Hook {
     }
     static void *calloc(void *, size_t count, size_t size) {
         size_t bytes;
-        if (!__builtin_mul_overflow(count, size, &bytes) && heap_count_flat(bytes, own_up_to[G][D]))
+        if (!__builtin_mul_overflow(count, size, &bytes) &&
+            heap_count_flat(bytes, heap_counted_small(bytes), own_up_to[G][D]))
             return next().calloc(next().ctx, count, size);
         return calloc_watched(count, size);
     }

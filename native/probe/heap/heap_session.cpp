@@ -87,7 +87,7 @@ int64_t HeapSession::elapsed_ns() const {
     return (stopped_mono_ns ? stopped_mono_ns : clock_ns(CLOCK_MONOTONIC)) - started_mono_ns;
 }
 
-void HeapSession::sample(void *block, size_t size, int64_t mean) {
+void HeapSession::sample(void *block, size_t size, int64_t mean, int64_t counted) {
     const uint64_t number = begun_.fetch_add(1, std::memory_order_acq_rel);
     bool each = mean >= TIMED_MEAN, timed = each || number % TIMED_EACH == 0;
     int64_t begin = timed ? clock_ns(CLOCK_MONOTONIC) : 0;
@@ -100,7 +100,8 @@ void HeapSession::sample(void *block, size_t size, int64_t mean) {
         service_wake(); // its name goes when it ends
     }
     double objects = book.weigh(size).objects;
-    if (size <= HEAP_SMALL_BYTES)
+    // Small ones of libc's are not seen in turns.
+    if (size <= HEAP_SMALL_BYTES && counted == heap_counted_small(size))
         hooked_small += objects / static_cast<double>(1U << heap_small_shift.load(std::memory_order_relaxed));
     else
         hooked_large += objects;

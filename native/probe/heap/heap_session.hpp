@@ -48,8 +48,8 @@ class HeapSession final : public Collector {
   public:
     HeapSession(const HeapOptions &options, const whet_layout &layout);
 
-    // A block was sampled by the calling thread. Holding the mutex.
-    void sample(void *block, size_t size, int64_t mean);
+    // A block was sampled by the calling thread; its hook has counted so much. Holding the mutex.
+    void sample(void *block, size_t size, int64_t mean, int64_t counted);
 
     void drain() override;
     bool wants_python() override;
@@ -72,7 +72,7 @@ class HeapSession final : public Collector {
     uint32_t first_epoch = 0;                  // what threads drew before is of other recordings
     int64_t sampling_ns = 0;                   // spent in sample()
     int64_t types_ns = 0;                      // spent in looking for types, under the GIL
-    double hooked_small = 0, hooked_large = 0; // blocks that came to a hook, about
+    double hooked_small = 0, hooked_large = 0; // blocks that came to hooks, about
     HeapTurns turns;                           // under the GIL
     std::vector<HeapMoment> series;
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdarg>
+#include <cstdint>
 #include <dlfcn.h>
 #include <sys/mman.h>
 
@@ -13,13 +14,14 @@ namespace whet::probe {
 namespace {
 
 // What libc, or an allocator that was loaded instead, does under these names. All entries that
-// are redirected lead to one function, so that what one gives another can take.
-struct Originals {
+// are redirected lead to one function, so that what one gives another can take. Those that are called most
+// lie in one cache line.
+struct alignas(64) Originals {
     void *(*malloc)(size_t);
+    void (*free)(void *);
     void *(*calloc)(size_t, size_t);
     void *(*realloc)(void *, size_t);
     void *(*reallocarray)(void *, size_t, size_t);
-    void (*free)(void *);
     int (*posix_memalign)(void **, size_t, size_t);
     void *(*aligned_alloc)(size_t, size_t);
     void *(*memalign)(size_t, size_t);
@@ -31,8 +33,14 @@ struct Originals {
 
 GotPatches *patches = new GotPatches;
 
-void *watched_malloc(size_t size) {
+[[gnu::noinline]] void *malloc_watched(size_t size) {
     return heap_allocate(size, [=] { return originals.malloc(size); });
+}
+
+void *watched_malloc(size_t size) {
+    if (heap_thread.depth == 0 && heap_count_flat(size, heap_counted(size), PTRDIFF_MAX))
+        return originals.malloc(size);
+    return malloc_watched(size);
 }
 
 void *watched_calloc(size_t count, size_t size) {
@@ -50,8 +58,14 @@ void *watched_reallocarray(void *block, size_t count, size_t size) {
                            [=] { return originals.reallocarray(block, count, size); });
 }
 
-void watched_free(void *block) {
+[[gnu::noinline]] void free_watched(void *block) {
     heap_release(block);
+    originals.free(block);
+}
+
+void watched_free(void *block) {
+    if (__builtin_expect(heap_filter.may_hold(block), 0))
+        return free_watched(block);
     originals.free(block);
 }
 

@@ -313,7 +313,11 @@ class Agent:
             self._adopt_at_s = time.monotonic() + ADOPT_EVERY_S
             self._spool.adopt()
         self._own_ns += time.thread_time_ns() - begin_ns
-        return 0.0 if more else max(SEND_EVERY_S, self._sender.due_in_s())
+        if more:
+            return 0.0
+        # Nothing comes before the window ends; each look takes the GIL from the program for a moment.
+        next_s = self._sender.due_in_s() if len(self._spool) else max(0.0, self._left_s())
+        return min(next_s + SEND_EVERY_S, ADOPT_EVERY_S)
 
     # ---- threads and forks --------------------------------------------------------------------
 

@@ -1,8 +1,11 @@
 """How often the agent samples, so that all of it stays within its budget.
 
-The agent knows what it costs: its collectors and threads count their own CPU time. After each
-window in which that was too much, what costs most gives way. CPU samples become half as many, and come back
-by doubling when less than half of the budget was spent, so that the rate does not swing. Others
+The agent knows what it costs: its collectors and threads count their own CPU time. What they cannot
+count, above all what their memory takes of the program's caches, has two fifths of the budget, for
+that is what requests of a web server show (benchmarks/agent_cost.py). After each window in which the rest
+was too little, what costs most gives way. CPU samples become half as many, and come
+back by doubling where there is room for twice as many. They begin with half of those that are wanted, for a
+first window has more to do: all that it meets is named. Others
 give way when it is the second window running: the heap by its steps first (`windows.coarsen_heap`), which it
 does not take back; then, as the waits do at once, it rests for as many windows as bring the whole
 within the budget. Types of what is in use are looked for only once less than half of the budget was
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["HEAP_STEPS", "LEAST_RATE_HZ", "MOST_REST_WINDOWS", "WITHOUT_TYPES", "WITH_TYPES", "Budget"]
 
 LEAST_RATE_HZ = 10.0
+# Of the budget, what may be counted.
+COUNTED_PART = 0.6
+# Of that, what twice as many samples have to fit into, so that the rate does not swing.
+ROOM_PART = 0.9
 # Of one processor, what is always allowed: in an idle process a share of its CPU time is nothing.
 IDLE_SHARE = 0.002
 # The heap's steps: with types, without, and its last one.
@@ -38,7 +45,7 @@ class Budget:
     def __init__(self, *, rate_hz: float, share: float) -> None:
         self.wanted_hz = rate_hz
         self.share = share
-        self.rate_hz = rate_hz
+        self.rate_hz = max(rate_hz / 2, min(LEAST_RATE_HZ, rate_hz))
         self.spent_share = 0.0
         self.heap_step = WITHOUT_TYPES
         self._may_have_types = True
@@ -56,15 +63,15 @@ class Budget:
             program_ns: CPU time of the rest of the process.
             wall_ns: length of the window.
         """
-        allowed_ns = max(self.share * program_ns, IDLE_SHARE * wall_ns)
+        allowed_ns = max(COUNTED_PART * self.share * program_ns, IDLE_SHARE * wall_ns)
         total_ns = sum(spent_ns.values()) + own_ns
         self.spent_share = total_ns / program_ns if program_ns > 0 else 0.0
         was_above, self._is_above = self._is_above, total_ns > allowed_ns
         if not self._is_above:
-            if total_ns < allowed_ns / 2:
+            if total_ns + spent_ns.get("cpu", 0.0) < ROOM_PART * allowed_ns:
                 self.rate_hz = min(self.wanted_hz, self.rate_hz * 2)
-                if self._may_have_types:
-                    self.heap_step = WITH_TYPES
+            if total_ns < allowed_ns / 2 and self._may_have_types:
+                self.heap_step = WITH_TYPES
             return {}
         if "heap" in spent_ns and self.heap_step == WITH_TYPES:
             self.heap_step, self._may_have_types = WITHOUT_TYPES, False
