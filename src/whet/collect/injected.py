@@ -11,7 +11,7 @@ from whet.collect.recording import (
     SESSION,
     describe_interpreter,
     encode_json,
-    write_atomically,
+    note_refusal,
     write_unnoticed,
 )
 from whet.errors import CollectError, WhetError
@@ -30,9 +30,9 @@ def begin(directory: str, settings: str, version: str) -> None:
     try:
         _start(directory, settings, version)
     except WhetError as error:
-        _note(directory, {"refused": str(error), "hint": error.hint})
+        note_refusal(directory, {"refused": str(error), "hint": error.hint})
     except Exception as error:  # noqa: BLE001 (whatever it is, it is ours and not the program's)
-        _note(directory, {"refused": f"the collectors could not start: {error!r}", "hint": None})
+        note_refusal(directory, {"refused": f"the collectors could not start: {error!r}", "hint": None})
 
 
 def stop(directory: str) -> None:
@@ -61,10 +61,3 @@ def _start(directory: str, settings: str, version: str) -> None:
     session.start(watch_exits=True)
     _sessions[directory] = session
     publish(session.facts())
-
-
-def _note(directory: str, facts: "dict[str, object]") -> None:
-    try:
-        write_atomically(os.path.join(directory, SESSION), encode_json(facts).encode())
-    except OSError:
-        return

@@ -14,7 +14,7 @@ from whet.collect.recording import (
     SESSION,
     describe_interpreter,
     encode_json,
-    write_atomically,
+    note_refusal,
     write_unnoticed,
 )
 from whet.collect.settings import Settings
@@ -128,7 +128,7 @@ def _begin_child(root: str, settings: Settings) -> None:
     try:
         _start(root, directory, settings)
     except (WhetError, OSError) as error:
-        _note(directory, {"pid": os.getpid(), "refused": str(error)})
+        note_refusal(directory, {"pid": os.getpid(), "refused": str(error)})
 
 
 def _start(root: str, directory: str, settings: Settings) -> None:
@@ -163,16 +163,8 @@ def _describe_process(begin_ns: int) -> "dict[str, object]":
     }
 
 
-def _note(directory: str, facts: "dict[str, object]") -> None:
-    try:
-        write_atomically(os.path.join(directory, SESSION), encode_json(facts).encode())
-    except OSError:
-        return
-
-
 def _refuse(directory: str, error: WhetError) -> None:
-    facts = {"refused": str(error), "hint": error.hint}
     try:
-        write_atomically(os.path.join(directory, SESSION), encode_json(facts).encode())
+        note_refusal(directory, {"refused": str(error), "hint": error.hint})
     finally:
         os._exit(REFUSED_STATUS)

@@ -43,6 +43,7 @@ __all__ = [
     "fresh_directory",
     "is_recording",
     "metadata",
+    "note_refusal",
     "release",
     "write_atomically",
     "write_unnoticed",
@@ -238,6 +239,14 @@ def write_unnoticed(path: str, data: bytes) -> None:
         OSError: as `write_atomically`.
     """
     load_probe().write_file(os.fsencode(path), data)
+
+
+def note_refusal(directory: str, facts: "Mapping[str, object]") -> None:
+    """Say in a session's file why it does not record (`refused`, `hint`), if that can be written."""
+    try:
+        write_atomically(os.path.join(directory, SESSION), encode_json(facts).encode())
+    except OSError:
+        return
 
 
 def encode_json(value: object, indent: str = "") -> str:

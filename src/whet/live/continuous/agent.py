@@ -38,10 +38,12 @@ COLLECTORS = ("cpu", "heap", "block")
 SEND_EVERY_S = 0.5
 LAST_SEND_S = 1.0
 ADOPT_EVERY_S = 60.0
-# A fork, or a sudden end, waits no longer for a thread that is sending or cutting.
+# A fork waits no longer for a thread that is sending or cutting.
 FORK_WAIT_S = 0.05
 # A window that ends suddenly is queued if it was as long.
 LEAST_WINDOW_S = 1.0
+# A sudden end waits no longer for the thread that is cutting, or has to get its turn on a busy machine.
+LEAVE_WAIT_S = 0.5
 
 _active: "Agent | None" = None
 
@@ -346,7 +348,7 @@ class Agent:
 
     def _leave(self, how: str) -> None:
         """Queue the last window: the process is about to end without `atexit`, or to be another program."""
-        if self._closed or self._pid != os.getpid() or not self._cutter.stop(within_s=FORK_WAIT_S):
+        if self._closed or self._pid != os.getpid() or not self._cutter.stop(within_s=LEAVE_WAIT_S):
             return
         if self._window_s - self._left_s() >= LEAST_WINDOW_S:
             self._cut()

@@ -1,15 +1,16 @@
 """How often the agent samples, so that all of it stays within its budget.
 
 The agent knows what it costs: its collectors and threads count their own CPU time. What they cannot
-count, above all what their memory takes of the program's caches, has two fifths of the budget, for
-that is what requests of a web server show (benchmarks/agent_cost.py). After each window in which the rest
-was too little, what costs most gives way. CPU samples become half as many, and come
-back by doubling where there is room for twice as many. They begin with half of those that are wanted, for a
-first window has more to do: all that it meets is named. Others
-give way when it is the second window running: the heap by its steps first (`windows.coarsen_heap`), which it
-does not take back; then, as the waits do at once, it rests for as many windows as bring the whole
-within the budget. Types of what is in use are looked for only once less than half of the budget was
-spent, and no longer from the first window on that was above it.
+count, above all what their memory takes of the program's caches, has two fifths of the budget: that is
+what requests of a web server show (benchmarks/agent_cost.py).
+
+After each window in which the rest was too little, what costs most gives way. CPU samples become half as
+many, and come back by doubling where there is room for twice as many. They begin with half of those
+that are wanted, for a first window has more to do: all that it meets is named. Others give way when it
+is the second window running: the heap by its steps first (`windows.coarsen_heap`), which it does not
+take back; then, as the waits do at once, it rests for as many windows as bring the whole within the
+rest of the budget. Types of what is in use are looked for only once less than half of that was spent,
+and no longer from the first window on that was above it.
 """
 
 import math
