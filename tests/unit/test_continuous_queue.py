@@ -307,7 +307,7 @@ def test_what_is_refused_for_good_does_not_block_the_queue(tmp_path):
         spool.put(batch(1))
         spool.put(batch(2))
         assert sender.send()
-        assert sender.trouble == "422 Unprocessable Entity: said so"
+        assert sender.trouble == f"422 {http.HTTPStatus(422).phrase}: said so"
         assert not sender.send()
     assert (sender.sent, sender.refused, len(spool)) == (1, 1, 0)
     spool.close()
