@@ -416,7 +416,7 @@ def account(budget, *, own_s=0.0, **spent_s):
 
 
 def settled_budget():
-    """Return one that has had a window without costs."""
+    """Return one that has had a window in which little was spent, so that it has the wanted rate."""
     budget = Budget(rate_hz=100, share=0.01)
     assert budget.rate_hz == 50
     account(budget, heap=0.0032)

@@ -37,6 +37,7 @@ GotPatches *patches = new GotPatches;
     return heap_allocate(size, [=] { return originals.malloc(size); });
 }
 
+// Within another hook it is that one which counts.
 void *watched_malloc(size_t size) {
     if (heap_thread.depth == 0 && heap_count_flat(size, heap_counted(size), PTRDIFF_MAX))
         return originals.malloc(size);

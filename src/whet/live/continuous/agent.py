@@ -35,7 +35,7 @@ DEFAULT_RATE_HZ = 100.0
 DEFAULT_SHARE = 0.01
 COLLECTORS = ("cpu", "heap", "block")
 # How soon something new in the queue is sent; how long the end of the process waits for it.
-SEND_EVERY_S = 0.5
+SEND_AFTER_S = 0.5
 LAST_SEND_S = 1.0
 ADOPT_EVERY_S = 60.0
 # A fork waits no longer for a thread that is sending or cutting.
@@ -319,7 +319,7 @@ class Agent:
             return 0.0
         # Nothing comes before the window ends; each look takes the GIL from the program for a moment.
         next_s = self._sender.due_in_s() if len(self._spool) else max(0.0, self._left_s())
-        return min(next_s + SEND_EVERY_S, ADOPT_EVERY_S)
+        return min(next_s + SEND_AFTER_S, ADOPT_EVERY_S)
 
     # ---- threads and forks --------------------------------------------------------------------
 

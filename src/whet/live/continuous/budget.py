@@ -46,7 +46,8 @@ class Budget:
     def __init__(self, *, rate_hz: float, share: float) -> None:
         self.wanted_hz = rate_hz
         self.share = share
-        self.rate_hz = max(rate_hz / 2, min(LEAST_RATE_HZ, rate_hz))
+        self.rate_hz = rate_hz
+        self._halve_rate()
         self.spent_share = 0.0
         self.heap_step = WITHOUT_TYPES
         self._may_have_types = True
@@ -79,7 +80,7 @@ class Budget:
             return {}
         most = max(spent_ns, key=lambda name: spent_ns[name], default="cpu")
         if most == "cpu":
-            self.rate_hz = max(min(LEAST_RATE_HZ, self.wanted_hz), self.rate_hz / 2)
+            self._halve_rate()
         elif not was_above and most not in self._resters:
             pass  # what is new is named in its first window
         elif most == "heap" and self.heap_step < HEAP_STEPS:
@@ -89,3 +90,6 @@ class Budget:
             room_ns = max(allowed_ns - (total_ns - spent_ns[most]), LEAST_PART * allowed_ns)
             return {most: min(MOST_REST_WINDOWS, math.ceil(spent_ns[most] / room_ns) - 1)}
         return {}
+
+    def _halve_rate(self) -> None:
+        self.rate_hz = max(min(LEAST_RATE_HZ, self.wanted_hz), self.rate_hz / 2)
