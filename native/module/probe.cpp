@@ -81,11 +81,11 @@ whet::Profile decoded(std::string_view data) {
 nb::bytes as_bytes(const std::string &text) { return nb::bytes(text.data(), text.size()); }
 
 // What came between two snapshots of one recording, all uncompressed profile.proto.
-nb::bytes profile_difference(nb::bytes later, nb::bytes earlier, const std::vector<std::string> &amounts) {
+nb::bytes profile_difference(nb::bytes later, nb::bytes earlier) {
     const std::string_view data[] = {view(later), view(earlier)};
     return as_bytes(whet::guarded([&] {
         const whet::Profile now = decoded(data[0]);
-        return whet::encode(whet::difference(now, decoded(data[1]), amounts));
+        return whet::encode(whet::difference(now, decoded(data[1])));
     }));
 }
 
@@ -142,11 +142,13 @@ void define_heap(nb::module_ &m) {
     m.def("heap_forget_hooks", &heap_forget_hooks, "In a forked child: take the hooks away.");
     m.def(
         "heap_profile",
-        [](const std::vector<std::string> &comments, nb::object get_objects) {
-            return as_bytes(heap_profile(comments, get_objects.is_none() ? nullptr : get_objects.ptr()));
+        [](const std::vector<std::string> &comments, nb::object get_objects, bool ends_window) {
+            PyObject *finds_types = get_objects.is_none() ? nullptr : get_objects.ptr();
+            return as_bytes(heap_profile(comments, finds_types, ends_window));
         },
-        nb::arg("comments"), nb::arg("get_objects").none(),
-        "Allocations and what is in use, as profile.proto bytes; gc.get_objects finds its types.");
+        nb::arg("comments"), nb::arg("get_objects").none(), nb::arg("ends_window") = false,
+        "Allocations, or those of the window that ends, and what is in use, as profile.proto bytes; "
+        "gc.get_objects finds its types.");
     m.def(
         "heap_peak_profile", [](const std::vector<std::string> &c) { return as_bytes(heap_peak_profile(c)); },
         nb::arg("comments"), "What was in use at the peak, as profile.proto bytes.");
@@ -238,7 +240,6 @@ NB_MODULE(_probe, m) {
         nb::arg("comments"), "All samples so far as profile.proto bytes.");
     m.def("sampler_statistics", &sampler_statistics, "Counters by name; times in ns.");
     m.def("profile_difference", &profile_difference, nb::arg("later"), nb::arg("earlier"),
-          nb::arg("amounts") = std::vector<std::string>(),
           "What came between two snapshots of one recording; ValueError where they are of two.");
     m.def("profile_join", &profile_join, nb::arg("profiles"), nb::arg("names"),
           "Profiles as one, their value types side by side, under the names that `names` gives them.");

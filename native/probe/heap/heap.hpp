@@ -36,8 +36,9 @@ void heap_keep_pace(double samples_per_s);
 void heap_forget_hooks();
 
 // As uncompressed profile.proto messages. Need the GIL.
-// alloc_objects, alloc_space, inuse_objects, inuse_space; `now` is the moment that it is of.
-std::string heap_profile(const std::vector<std::string> &comments, _object *get_objects);
+// alloc_objects, alloc_space, inuse_objects, inuse_space. With `ends_window`, allocations are those since
+// the last profile that ended a window.
+std::string heap_profile(const std::vector<std::string> &comments, _object *get_objects, bool ends_window);
 // inuse_objects, inuse_space at the moment when most was in use.
 std::string heap_peak_profile(const std::vector<std::string> &comments);
 

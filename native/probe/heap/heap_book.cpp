@@ -227,10 +227,11 @@ void HeapBook::fold() {
         // Many threads, labels and sizes must not keep a stack's crumbs apart.
         if (stacks_.is_folded(key.node))
             key.labels = 0;
-        key.allocated = key.peak = {};
+        key.allocated = key.told = key.peak = {};
         uint32_t id = cell_of(key);
         moved_cell.push_back(id);
         cells_[id].allocated.add(cell.allocated);
+        cells_[id].told.add(cell.told);
         Amount peak = at_peak(cell);
         cells_[id].peak.add(peak);
         cells_[id].peak_round = peak_round_;
@@ -239,6 +240,11 @@ void HeapBook::fold() {
         entry.cell = moved_cell[entry.cell];
         return true;
     });
+}
+
+void HeapBook::end_window() {
+    for (Cell &cell : cells_)
+        cell.told = cell.allocated;
 }
 
 // ---- what it is -------------------------------------------------------------------------------

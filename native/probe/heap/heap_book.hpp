@@ -32,7 +32,14 @@ struct Cell {
     uint32_t peak_round = 0; // which peak `peak` is of
     uint64_t size_class;
     Amount allocated;
+    Amount told; // of it, what windows that are over have
     Amount peak;
+
+    Amount in_window() const {
+        Amount amount = allocated;
+        amount.subtract(told);
+        return amount;
+    }
 };
 
 struct HeapTotals {
@@ -75,6 +82,8 @@ class HeapBook {
     const std::vector<Cell> &cells() const { return cells_; }
     const LiveTable &live() const { return live_; }
     Amount weigh(uint64_t size) const;
+    // A window is over, and the next one begins.
+    void end_window();
     // What a cell had at the highest peak so far.
     Amount at_peak(const Cell &cell) const;
     // Take today's use for the peak if it is the highest.

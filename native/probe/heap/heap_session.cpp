@@ -368,12 +368,16 @@ std::vector<InUse> in_use(const HeapBook &book, int64_t now_s, const HeapTypes &
 
 } // namespace
 
-std::string HeapSession::write(const std::vector<std::string> &comments, PyObject *get_objects) {
+std::string HeapSession::write(const std::vector<std::string> &comments, PyObject *get_objects,
+                               bool ends_window) {
     Uncounted uncounted;
     HeapTypes fresh = stopped_mono_ns ? HeapTypes() : look_for_types(get_objects, TYPES_LIMIT_NS);
     const HeapTypes &types = stopped_mono_ns ? kept_types_ : fresh;
+    const int64_t begin_ns = ends_window ? window_begin_ns_ : 0;
+    int64_t end_ns = 0;
     auto written = [&] {
         HeapHeld held;
+        end_ns = elapsed_ns();
         Writer w(*this);
         for (const char *type : {"alloc", "inuse"}) {
             w.out.sample_type((std::string(type) + "_objects").c_str(), "count");
@@ -381,23 +385,30 @@ std::string HeapSession::write(const std::vector<std::string> &comments, PyObjec
         }
         w.out.default_sample_type("inuse_space");
         for (const Cell &cell : book.cells()) {
+            const Amount amount = ends_window ? cell.in_window() : cell.allocated;
+            if (amount.objects == 0)
+                continue;
             w.begin(cell);
-            w.value(cell.allocated.objects), w.value(cell.allocated.bytes);
+            w.value(amount.objects), w.value(amount.bytes);
             w.value(0), w.value(0);
             w.end(cell, 0, {});
         }
-        for (const InUse &row : in_use(book, elapsed_ns() / SECOND, types)) {
+        for (const InUse &row : in_use(book, end_ns / SECOND, types)) {
             const Cell &cell = book.cells()[row.cell];
             w.begin(cell);
             w.value(0), w.value(0);
             w.value(row.amount.objects), w.value(row.amount.bytes);
             w.end(cell, row.age_s, types.name(row.type));
         }
+        if (ends_window) {
+            book.end_window();
+            window_begin_ns_ = end_ns;
+        }
         return std::move(w.out);
     };
     ProfileWriter out = written();
     out.comments(comments);
-    return out.encode(started_wall_ns, elapsed_ns());
+    return out.encode(started_wall_ns + begin_ns, end_ns - begin_ns);
 }
 
 std::string HeapSession::write_peak(const std::vector<std::string> &comments) {

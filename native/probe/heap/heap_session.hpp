@@ -64,7 +64,8 @@ class HeapSession final : public Collector {
     // With the GIL. `get_objects` may be nullptr: then no types are found.
     // From now on write() knows the types that blocks have now.
     void keep_types(_object *get_objects);
-    std::string write(const std::vector<std::string> &comments, _object *get_objects);
+    // What was allocated since the start, or with `ends_window` since the last such call, and what is in use.
+    std::string write(const std::vector<std::string> &comments, _object *get_objects, bool ends_window);
     std::string write_peak(const std::vector<std::string> &comments);
 
     const HeapOptions options;
@@ -107,6 +108,7 @@ class HeapSession final : public Collector {
     std::unique_ptr<StackTable> names_;
     ThreadNames thread_names_;
     HeapTypes kept_types_;
+    int64_t window_begin_ns_ = 0; // after the start
     FlatMap thread_of_name_; // thread name -> the serial that stands for it
     // The service thread's own.
     uint64_t drains_ = 0;

@@ -43,7 +43,6 @@ class HeapCollector:
         mean_bytes: bytes allocated between two samples, on average; 1 takes every allocation.
         budget_bytes: memory that the collector itself may take, about.
         native: whether what extension modules get from libc is seen, too.
-        types: whether a profile that is taken while it runs tells the types of what is in use.
     """
 
     name = "heap"
@@ -56,7 +55,6 @@ class HeapCollector:
         mean_bytes: int = DEFAULT_MEAN_BYTES,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
         native: bool = True,
-        types: bool = True,
     ) -> None:
         if not 1 <= mean_bytes <= MAX_MEAN_BYTES:
             raise UsageError(f"the heap rate must lie between 1 and {MAX_MEAN_BYTES} bytes, not {mean_bytes}")
@@ -65,7 +63,6 @@ class HeapCollector:
         self.mean_bytes = mean_bytes
         self.budget_bytes = budget_bytes
         self.native = native
-        self.types = types
         self._probe = load_probe()
         self._mine = False
 
@@ -120,8 +117,17 @@ class HeapCollector:
         May be called while sampling and after stop(). `comments` are put before the
         collector's own.
         """
-        get_objects = gc.get_objects if self.types else None
-        return {HEAP: self._probe.heap_profile([*comments, *self.comments()], get_objects)}
+        return {HEAP: self._probe.heap_profile([*comments, *self.comments()], gc.get_objects)}
+
+    def end_window(self, *, with_types: bool) -> bytes:
+        """Return a profile of what was allocated since the last such call, and of what is in use.
+
+        Args:
+            with_types: whether the types of what is in use are looked for.
+        """
+        get_objects = gc.get_objects if with_types else None
+        data: bytes = self._probe.heap_profile(self.comments(), get_objects, ends_window=True)
+        return data
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
         """Return the same, and what was in use at the peak, gzip-compressed."""

@@ -23,6 +23,7 @@ __all__ = [
     "coarsen_heap",
     "collector_of",
     "difference",
+    "end_heap_window",
     "heap_interval_bytes",
     "is_on",
     "is_watched",
@@ -37,7 +38,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from whet.collect.blocking import BlockCollector
     from whet.collect.cpu import CpuCollector
@@ -212,15 +213,27 @@ def snapshot(kind: str) -> bytes:
     return packed(snapshots(collector_of(kind))[kind])
 
 
-def snapshots(collector: str, *, with_types: bool = True) -> dict[str, bytes]:
+def snapshots(collector: str) -> dict[str, bytes]:
     """Return all that a collector has at this moment, by kind, uncompressed profile.proto.
 
     Args:
         collector: `cpu`, `heap` or `block`.
-        with_types: of the heap, whether the types of what is in use are looked for.
     """
-    files = _make(collector, _rate(collector), with_types=with_types).profiles()
+    files = _make(collector, _rate(collector)).profiles()
     return {kind: files[file] for kind, (its, file) in _KINDS.items() if its == collector}
+
+
+def end_heap_window(*, with_types: bool) -> bytes:
+    """Return what was allocated since this was called last, and what is in use, uncompressed profile.proto.
+
+    Windows are of one caller, the agent; `snapshots` and `take` know nothing of them.
+
+    Args:
+        with_types: whether the types of what is in use are looked for.
+    """
+    from whet.collect.heap import HeapCollector
+
+    return HeapCollector().end_window(with_types=with_types)
 
 
 def take(
@@ -260,19 +273,18 @@ def take(
     return packed(own.profiles()[file]) if wanted else None
 
 
-def difference(later: bytes, earlier: bytes, *, amounts: "Sequence[str]" = ()) -> bytes:
+def difference(later: bytes, earlier: bytes) -> bytes:
     """Return what came between two snapshots of the same collector, gzip-compressed.
 
     Args:
         later: the second one of two that `snapshots` gave.
         earlier: the first one.
-        amounts: value types that stay what they are in `later`.
 
     Raises:
         CollectError: the collector was restarted in between.
     """
     try:
-        return packed(load_probe().profile_difference(later, earlier, list(amounts)))
+        return packed(load_probe().profile_difference(later, earlier))
     except ValueError:
         raise CollectError("the collector was restarted while the profile was taken") from None
 
@@ -292,9 +304,7 @@ def _statistics(collector: str) -> dict[str, float]:
     return statistics
 
 
-def _make(
-    collector: str, rate: int | None, *, with_types: bool = True
-) -> "CpuCollector | HeapCollector | BlockCollector":
+def _make(collector: str, rate: int | None) -> "CpuCollector | HeapCollector | BlockCollector":
     rate = COLLECTORS[collector][2] if rate is None else rate
     if collector == "cpu":
         from whet.collect.cpu import CpuCollector
@@ -303,7 +313,7 @@ def _make(
     if collector == "heap":
         from whet.collect.heap import HeapCollector
 
-        return HeapCollector(mean_bytes=rate, types=with_types)
+        return HeapCollector(mean_bytes=rate)
     from whet.collect.blocking import BlockCollector
 
     return BlockCollector(threshold_ns=rate)

@@ -12,10 +12,8 @@ from whet.errors import CollectError
 __all__ = ["Rolling"]
 
 # How large a collector's profile may become before it is started anew. Starting takes 1 to 3 ms, a
-# window's cut 2 ms for each 100 KiB of what is carried along.
+# window's cut 2 ms for each 100 KiB of what is carried along. The heap tells windows itself.
 RENEW_BYTES = 32 << 10
-# What stays what it is at the window's end, instead of what came in the window.
-AMOUNTS = ("inuse_objects", "inuse_space")
 
 
 class Rolling:
@@ -51,12 +49,13 @@ class Rolling:
             if self.collector == "heap":
                 windows.coarsen_heap(self._heap_step)
         else:
-            self._before = self._snapshots()
+            self._window()  # what was before is in none
 
     def cut(self, rate: int | None = None) -> dict[str, bytes]:
         """End a window and begin the next; return its profiles by kind, gzip-compressed.
 
-        A window in which somebody else stopped or restarted the collector has none.
+        A window in which somebody else stopped the collector has none. Where it was restarted, the
+        heap's begins there, and others are lost.
 
         Args:
             rate: of the next window; None is as it was.
@@ -67,13 +66,11 @@ class Rolling:
         if not windows.is_on(self.collector):
             self.begin()
             return {}
-        now = self._snapshots()
-        found = self._since_before(now)
-        self._before = now
+        found = self._window()
         is_changed = rate is not None and rate != self.rate
         if is_changed:
             self.rate = rate
-        if self._ours and (is_changed or self._is_large(now)) and not windows.is_watched(self.collector):
+        if self._ours and (is_changed or self._is_large()) and not windows.is_watched(self.collector):
             windows.switch_off(self.collector)
             self.begin()
         return found
@@ -88,7 +85,7 @@ class Rolling:
         """Return the last window's profiles and stop the collector, if it is ours."""
         if not windows.is_on(self.collector):
             return {}
-        found = self._since_before(self._snapshots())
+        found = self._window()
         if self._ours and not windows.is_watched(self.collector):
             windows.switch_off(self.collector)
         return found
@@ -99,20 +96,18 @@ class Rolling:
         spent_ns, self._spent_ns = max(now_ns - self._spent_ns, 0.0), now_ns
         return spent_ns
 
-    def _snapshots(self) -> dict[str, bytes]:
-        return windows.snapshots(self.collector, with_types=self._heap_step == 0)
-
-    def _since_before(self, now: dict[str, bytes]) -> dict[str, bytes]:
-        if self._before is None:
+    def _window(self) -> dict[str, bytes]:
+        """Return what came since this was called last, or since the collector was started."""
+        if self.collector == "heap":
+            return {"heap": packed(windows.end_heap_window(with_types=self._heap_step == 0))}
+        now = windows.snapshots(self.collector)
+        before, self._before = self._before, now
+        if before is None:
             return {kind: packed(data) for kind, data in now.items()}
-        before = self._before
         try:
-            return {
-                kind: windows.difference(data, before[kind], amounts=AMOUNTS) for kind, data in now.items()
-            }
+            return {kind: windows.difference(data, before[kind]) for kind, data in now.items()}
         except CollectError:
             return {}  # somebody restarted it
 
-    def _is_large(self, now: dict[str, bytes]) -> bool:
-        # What the heap has in use is known only to a collector that saw it being allocated.
-        return self.collector != "heap" and sum(map(len, now.values())) > RENEW_BYTES
+    def _is_large(self) -> bool:
+        return sum(map(len, (self._before or {}).values())) > RENEW_BYTES
