@@ -23,7 +23,7 @@ from whet.live.continuous.backends import (
     check_label,
 )
 from whet.live.continuous.batch import Batch
-from whet.live.continuous.budget import HEAP_STEPS, WITH_TYPES, WITHOUT_TYPES, Budget
+from whet.live.continuous.budget import COARSEST, WITH_TYPES, Budget
 from whet.live.continuous.sender import Delivery, RefusedError, Sender, UnreachableError
 from whet.live.continuous.spool import Spool
 
@@ -416,11 +416,13 @@ def account(budget, *, own_s=0.0, **spent_s):
 
 
 def settled_budget():
-    """Return one that has had a window in which little was spent, so that it has the wanted rate."""
+    """Return one that has had two windows in which not too much was spent, so that it has the wanted rate."""
     budget = Budget(rate_hz=100, share=0.01)
-    assert budget.rate_hz == 50
-    account(budget, heap=0.0032)
-    assert budget.rate_hz == 100
+    rates = [budget.rate_hz]
+    for _ in range(2):
+        account(budget, heap=0.0026)
+        rates.append(budget.rate_hz)
+    assert rates == [25, 50, 100]
     return budget
 
 
@@ -431,7 +433,7 @@ def test_rate_falls_while_the_agent_costs_too_much_and_comes_back():
     assert budget.rate_hz == 12.5
     account(budget, cpu=0.05)
     assert budget.rate_hz == 10
-    account(budget, cpu=0.004)
+    account(budget, cpu=0.003)
     assert budget.rate_hz == 10
     for _ in range(5):
         account(budget, cpu=0.001)
@@ -440,39 +442,43 @@ def test_rate_falls_while_the_agent_costs_too_much_and_comes_back():
 
 def test_rate_comes_back_where_twice_as_many_samples_fit():
     budget = settled_budget()
-    account(budget, cpu=0.004, heap=0.003)
+    account(budget, cpu=0.004, heap=0.002)
     assert budget.rate_hz == 50
-    account(budget, cpu=0.002, heap=0.003)  # twice as many: 0.7 % of a second, where 0.54 % are left
+    account(budget, cpu=0.002, heap=0.002)  # twice as many: 0.6 % of a second, where 0.45 % are left
     assert budget.rate_hz == 50
-    account(budget, cpu=0.001, heap=0.003)
+    account(budget, cpu=0.001, heap=0.002)
     assert budget.rate_hz == 100
 
 
 def test_rate_begins_at_no_less_than_it_may_fall_to():
-    assert [Budget(rate_hz=rate, share=0.01).rate_hz for rate in (1, 10, 15, 40)] == [1, 10, 10, 20]
+    assert [Budget(rate_hz=rate, share=0.01).rate_hz for rate in (1, 10, 15, 80)] == [1, 10, 10, 20]
 
 
 def test_heap_gives_way_where_it_costs_most_for_long():
     budget = settled_budget()
-    for step in range(WITHOUT_TYPES, HEAP_STEPS + 1):
+    account(budget, heap=0.001)
+    assert budget.heap_step == COARSEST - 1
+    for step in (COARSEST - 1, COARSEST):
         assert account(budget, heap=0.02, cpu=0.002, own_s=0.001) == {}
         assert (budget.rate_hz, budget.heap_step) == (100, step)
-    # One window of seven has it: 0.02 / 7 + 0.003 s are less than 0.6 % of a second.
-    assert account(budget, heap=0.02, cpu=0.002, own_s=0.001) == {"heap": 6}
-    for _ in range(6):
+    # One window of ten has it: 0.02 / 10 + 0.003 s are 0.5 % of a second.
+    assert account(budget, heap=0.02, cpu=0.002, own_s=0.001) == {"heap": 9}
+    for _ in range(9):
         assert account(budget, cpu=0.002, own_s=0.001) == {}
     # Back again, what it costs is known.
-    assert account(budget, heap=0.02, cpu=0.002, own_s=0.001) == {"heap": 6}
-    assert (budget.rate_hz, budget.heap_step) == (100, HEAP_STEPS)
+    assert account(budget, heap=0.02, cpu=0.002, own_s=0.001) == {"heap": 9}
+    for _ in range(3):
+        assert account(budget, heap=0.001) == {}
+    assert (budget.rate_hz, budget.heap_step) == (100, COARSEST)
 
 
 def test_types_are_looked_for_while_there_is_room():
     budget = Budget(rate_hz=100, share=0.01)
-    steps = []
-    for heap_s in (0.0045, 0.0015, 0.008, 0.0045, 0.0015):
+    steps = [budget.heap_step]
+    for heap_s in (0.0035, 0.001, 0.0035, 0.001, 0.008, 0.0035, 0.001):
         assert account(budget, heap=heap_s, cpu=0.001) == {}
         steps.append(budget.heap_step)
-    assert steps == [WITHOUT_TYPES, WITH_TYPES, WITHOUT_TYPES, WITHOUT_TYPES, WITHOUT_TYPES]
+    assert steps == [2, 2, 1, 1, WITH_TYPES, 1, 1, 1]
 
 
 def test_waits_rest_and_others_leave_a_collector_some_of_the_budget():

@@ -131,7 +131,7 @@ void HeapSession::drain() {
     turns.end_slot();
     if (watches_native.load(std::memory_order_acquire))
         native_memory_rescan();
-    if (drains_ % moment_every_ == 0)
+    if (most_samples_per_s.load(std::memory_order_relaxed) == 0 && drains_ % moment_every_ == 0)
         note_moment();
     keep_pace();
     if (++drains_ % DRAINS_PER_MEND == 0)

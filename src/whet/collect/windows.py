@@ -20,13 +20,13 @@ from whet.errors import CollectError
 
 __all__ = [
     "COLLECTORS",
-    "coarsen_heap",
     "collector_of",
     "difference",
     "end_heap_window",
     "heap_interval_bytes",
     "is_on",
     "is_watched",
+    "set_heap_step",
     "snapshot",
     "snapshots",
     "spent_ns",
@@ -181,8 +181,8 @@ def switch_off(collector: str) -> None:
         _forks.release()
 
 
-def coarsen_heap(step: int) -> None:
-    """Have the heap collector, whoever started it, cost less from now on.
+def set_heap_step(step: int) -> None:
+    """Have the heap collector, whoever started it, stay on at less cost.
 
     Args:
         step: from 0 on there are at most `HEAP_SAMPLES_PER_S`, but for bursts, by a larger interval, and

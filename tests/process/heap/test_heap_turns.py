@@ -62,7 +62,7 @@ def test_turns_end_and_every_small_block_counts_again(collector):
 
 def test_interval_grows_where_there_are_many_samples_and_keeps_what_is_in_use(collector):
     held = [bytes(100_000) for _ in range(1000)]
-    windows.coarsen_heap(0)
+    windows.set_heap_step(0)
     begin = time.monotonic()
     while windows.heap_interval_bytes() < 4 * MEAN_BYTES:
         assert time.monotonic() < begin + 60
@@ -75,7 +75,7 @@ def test_interval_grows_where_there_are_many_samples_and_keeps_what_is_in_use(co
 
 
 def test_interval_stays_where_samples_are_few(collector):
-    windows.coarsen_heap(0)
+    windows.set_heap_step(0)
     for _ in range(20):
         bytearray(MEAN_BYTES)
         time.sleep(0.02)

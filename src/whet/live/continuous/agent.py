@@ -252,7 +252,7 @@ class Agent:
                 self._trouble = str(error)
         self._queue(found)
         if step != self._budget.heap_step and "heap" in self._rolling:
-            self._rolling["heap"].coarsen(self._budget.heap_step)
+            self._rolling["heap"].set_heap_step(self._budget.heap_step)
         for name in list(self._resting):
             self._resting[name] -= 1
             if not self._resting[name]:

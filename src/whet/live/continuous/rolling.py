@@ -22,7 +22,7 @@ class Rolling:
     Args:
         collector: `cpu`, `heap` or `block`.
         rate: of a collector that we start, see `windows.switch_on`.
-        heap_step: how coarsely the heap is sampled, where we start it: see `windows.coarsen_heap`.
+        heap_step: how coarsely the heap is sampled, where we start it: see `windows.set_heap_step`.
     """
 
     def __init__(self, collector: str, rate: int | None = None, *, heap_step: int = 0) -> None:
@@ -47,7 +47,7 @@ class Rolling:
             windows.take_time()
             self._before = None
             if self.collector == "heap":
-                windows.coarsen_heap(self._heap_step)
+                windows.set_heap_step(self._heap_step)
         else:
             self._window()  # what was before is in none
 
@@ -75,11 +75,11 @@ class Rolling:
             self.begin()
         return found
 
-    def coarsen(self, heap_step: int) -> None:
-        """Have the heap cost less from now on, if it is ours."""
+    def set_heap_step(self, heap_step: int) -> None:
+        """Have the heap sampled as coarsely from now on, if it is ours."""
         self._heap_step = heap_step
         if self._ours and windows.is_on(self.collector):
-            windows.coarsen_heap(heap_step)
+            windows.set_heap_step(heap_step)
 
     def end(self) -> dict[str, bytes]:
         """Return the last window's profiles and stop the collector, if it is ours."""
