@@ -13,10 +13,10 @@
 
 namespace whet::probe {
 
-struct HeapThread {
-    int64_t countdown = 0; // bytes to the next sampling point; 0 or less: see heap_sampled()
-    int64_t aside = 0;     // what it is when depth is 0 again; see heap_enter()
-    int64_t mean = 0;      // that it was drawn with
+struct alignas(64) HeapThread { // a line of the cache
+    int64_t countdown = 0;      // bytes to the next sampling point; 0 or less: see heap_sampled()
+    int64_t aside = 0;          // what it is when depth is 0 again; see heap_enter()
+    int64_t mean = 0;           // that it was drawn with
     uint64_t random = 0;
     uint32_t epoch = 0;   // of heap_epoch, when it was drawn
     int32_t depth = 0;    // allocators that the thread is in, or reasons not to count

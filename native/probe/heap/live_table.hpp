@@ -23,20 +23,22 @@ struct Live {
 };
 static_assert(sizeof(Live) == 24);
 
-// Coarse and fine: nearly all frees are answered by the page's number, and the pages that a program
-// frees in at a time are few, so that these numbers stay in the nearest cache. Where a page does hold a
-// sampled block, its neighbours are told from it.
+// Coarse and fine: nearly all frees are answered by the page's bit, which shares a line of the cache with
+// those of 2 MiB: what is asked at each free must not push the program's memory out. Where a page does
+// hold a sampled block, its neighbours are told from it.
 class LiveFilter {
   public:
     bool may_hold(const void *block) const {
         auto address = reinterpret_cast<uintptr_t>(block);
-        return __builtin_expect(pages_[page(address)].load(std::memory_order_relaxed) != 0, 0) &&
+        const size_t at = page(address);
+        return __builtin_expect((taken_[at / 64].load(std::memory_order_relaxed) >> (at % 64)) & 1, 0) &&
                blocks_[place(address)].load(std::memory_order_relaxed) != 0;
     }
     void add(uintptr_t block) { change(block, 1); }
     void remove(uintptr_t block) { change(block, -1); }
     // Only where nobody else runs.
     void forget_all() {
+        clear(taken_);
         clear(pages_);
         clear(blocks_);
     }
@@ -44,7 +46,7 @@ class LiveFilter {
   private:
     template <class Number, unsigned BITS> using Numbers = std::array<std::atomic<Number>, size_t{1} << BITS>;
 
-    static constexpr unsigned PAGE_BITS = 14, BLOCK_BITS = 16;
+    static constexpr unsigned PAGE_BITS = 16, BLOCK_BITS = 16;
 
     static size_t page(uintptr_t block) { return (block >> 12) & ((size_t{1} << PAGE_BITS) - 1); }
     // Neighbours in memory are neighbours here, and the same places of different MiB are not.
@@ -52,8 +54,13 @@ class LiveFilter {
         return ((block >> 4) + (block >> 20) * 0x9E5) & ((size_t{1} << BLOCK_BITS) - 1);
     }
     void change(uintptr_t block, int by) {
-        change(pages_[page(block)], by);
         change(blocks_[place(block)], by);
+        const size_t at = page(block);
+        change(pages_[at], by);
+        const uint64_t bit = uint64_t{1} << (at % 64),
+                       others = taken_[at / 64].load(std::memory_order_relaxed) & ~bit;
+        taken_[at / 64].store(pages_[at].load(std::memory_order_relaxed) ? others | bit : others,
+                              std::memory_order_relaxed);
     }
     // A number that is full stays so: "maybe", for ever.
     template <class Number> static void change(std::atomic<Number> &count, int by) {
@@ -66,6 +73,7 @@ class LiveFilter {
             count.store(0, std::memory_order_relaxed);
     }
 
+    std::array<std::atomic<uint64_t>, (size_t{1} << PAGE_BITS) / 64> taken_{}; // pages_ that are not 0
     Numbers<uint16_t, PAGE_BITS> pages_{};
     Numbers<uint8_t, BLOCK_BITS> blocks_{};
 };

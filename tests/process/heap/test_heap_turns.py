@@ -82,18 +82,6 @@ def test_interval_stays_where_samples_are_few(collector):
     assert windows.heap_interval_bytes() == MEAN_BYTES
 
 
-def test_snapshot_tells_types_only_if_they_are_wanted(collector):
-    held = [[None] * 100_000 for _ in range(20)]
-    assert "type" in label_keys(windows.snapshots("heap")["heap"])
-    assert "type" not in label_keys(windows.snapshots("heap", with_types=False)["heap"])
-    del held
-
-
-def label_keys(data):
-    profile = pprof.decode(data)
-    return {profile.strings.text(key) for key in profile.samples.labels.key}
-
-
 def test_blocks_that_shrink_to_small_ones_count_once(collector):
     load_probe().heap_take_turns(2)
     begin, shrunk = time.monotonic(), 0
