@@ -109,7 +109,7 @@ class HeapSession final : public Collector {
     ThreadNames thread_names_;
     HeapTypes kept_types_;
     int64_t window_begin_ns_ = 0; // after the start
-    FlatMap thread_of_name_; // thread name -> the serial that stands for it
+    FlatMap thread_of_name_;      // thread name -> the serial that stands for it
     // The service thread's own.
     uint64_t drains_ = 0;
     uint64_t moment_every_ = 1;

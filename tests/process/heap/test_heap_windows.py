@@ -1,5 +1,6 @@
 """Windows of a heap that stays on: each has what was allocated in it, and what is in use at its end."""
 
+import itertools
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from whet.formats import pprof
 pytestmark = needs_collector
 
 BLOCK_BYTES = 100_000
-BLOCK_SPACE = BLOCK_BYTES + bytes().__sizeof__()
+BLOCK_SPACE = BLOCK_BYTES + b"".__sizeof__()
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_windows_follow_each_other(collector):
     for _ in range(3):
         time.sleep(0.05)
         profiles.append(end_window())
-    for one, following in zip(profiles, profiles[1:], strict=False):
+    for one, following in itertools.pairwise(profiles):
         assert one.time_nanos + one.duration_nanos == following.time_nanos
         assert 0.05e9 <= following.duration_nanos < 60e9
 
