@@ -191,7 +191,7 @@ def scenario_threads():
     return {"by_thread": by_thread, "statistics": collector.statistics()}
 
 
-def scenario_start_stop():
+def scenario_start_stop(times):
     stop = threading.Event()
 
     def busy():
@@ -205,7 +205,7 @@ def scenario_start_stop():
     for thread in threads:
         thread.start()
     samples = 0
-    for _ in range(1000):
+    for _ in range(times):
         collector = HeapCollector(mean_bytes=2000)
         collector.start()
         kept = [bytes(500) for _ in range(50)]
@@ -410,4 +410,4 @@ def scenario_libraries():
 
 
 if __name__ == "__main__":
-    print(json.dumps(globals()[f"scenario_{sys.argv[1]}"]()))
+    print(json.dumps(globals()[f"scenario_{sys.argv[1]}"](*map(int, sys.argv[2:]))))
