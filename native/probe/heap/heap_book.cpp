@@ -214,19 +214,26 @@ void HeapBook::fold() {
     ++totals_.folds;
     drop_labels(cells_);
     std::vector<uint32_t> moved = stacks_.fold(worth_keeping());
+    regroup([&](Cell &key, size_t) {
+        key.node = moved[key.node];
+        key.thread = shown_thread(key.thread);
+        // Many threads, labels and sizes must not keep a stack's crumbs apart.
+        if (stacks_.is_folded(key.node))
+            key.labels = 0;
+    });
+}
+
+// Change the key of each cell, which has a number, too; those whose keys are the same then become one.
+template <class ChangeKey> void HeapBook::regroup(ChangeKey change_key) {
     std::vector<Cell> old = std::move(cells_);
     cells_ = {};
     cell_ids_.clear();
     next_same_hash_ = {};
     std::vector<uint32_t> moved_cell;
     moved_cell.reserve(old.size());
-    for (Cell &cell : old) {
+    for (const Cell &cell : old) {
         Cell key = cell;
-        key.node = moved[cell.node];
-        key.thread = shown_thread(cell.thread);
-        // Many threads, labels and sizes must not keep a stack's crumbs apart.
-        if (stacks_.is_folded(key.node))
-            key.labels = 0;
+        change_key(key, moved_cell.size());
         key.allocated = key.told = key.peak = {};
         uint32_t id = cell_of(key);
         moved_cell.push_back(id);
@@ -242,9 +249,19 @@ void HeapBook::fold() {
     });
 }
 
-void HeapBook::end_window() {
+bool HeapBook::end_window(bool merges) {
     for (Cell &cell : cells_)
         cell.told = cell.allocated;
+    if (!merges || cells_.size() < merge_at_cells_)
+        return false;
+    std::vector<bool> in_use(cells_.size());
+    live_.each([&](const Live &entry) { in_use[entry.cell] = true; });
+    regroup([&](Cell &key, size_t number) {
+        if (!in_use[number])
+            key.thread = key.labels = 0, key.size_class = 0;
+    });
+    merge_at_cells_ = std::max(LEAST_CELLS_MERGED, 2 * cells_.size());
+    return true;
 }
 
 // ---- what it is -------------------------------------------------------------------------------

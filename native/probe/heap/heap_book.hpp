@@ -82,8 +82,10 @@ class HeapBook {
     const std::vector<Cell> &cells() const { return cells_; }
     const LiveTable &live() const { return live_; }
     Amount weigh(uint64_t size) const;
-    // A window is over, and the next one begins.
-    void end_window();
+    // A window is over, and the next one begins. With `merges`, what windows have been told of a stack, and
+    // is not in use any more, becomes one cell without thread, labels and size, once such cells are many.
+    // True if cells have got new numbers.
+    bool end_window(bool merges);
     // What a cell had at the highest peak so far.
     Amount at_peak(const Cell &cell) const;
     // Take today's use for the peak if it is the highest.
@@ -96,12 +98,15 @@ class HeapBook {
     void set_names_bytes(size_t bytes) { names_bytes_ = bytes; }
 
   private:
+    static constexpr size_t LEAST_CELLS_MERGED = 4096;
+
     uint32_t cell_of(const Cell &key);
     uint64_t hash(const Cell &key) const;
     bool same(const Cell &a, const Cell &b) const;
     void raise_mean(uint64_t *random);
     void fold();
     std::vector<bool> worth_keeping() const;
+    template <class ChangeKey> void regroup(ChangeKey change_key);
     void drop_labels(std::vector<Cell> &cells);
     std::vector<double> cell_worths() const;
     Amount live_now() const;
@@ -115,6 +120,7 @@ class HeapBook {
     std::vector<Cell> cells_;
     FlatMap cell_ids_; // hash -> the last cell with it
     std::vector<uint32_t> next_same_hash_;
+    size_t merge_at_cells_ = LEAST_CELLS_MERGED;
     FlatMap threads_; // serial -> shown as
     HeapTotals totals_;
     uint32_t peak_round_ = 0;

@@ -131,7 +131,7 @@ void HeapSession::drain() {
     turns.end_slot();
     if (watches_native.load(std::memory_order_acquire))
         native_memory_rescan();
-    if (most_samples_per_s.load(std::memory_order_relaxed) == 0 && drains_ % moment_every_ == 0)
+    if (!keeps_pace() && drains_ % moment_every_ == 0)
         note_moment();
     keep_pace();
     if (++drains_ % DRAINS_PER_MEND == 0)
@@ -314,7 +314,8 @@ class HeapSession::Writer {
         if (s_.thread_names_.knows(cell.thread))
             out.label("thread", s_.thread_names_.name(s_.thread_names_.id(cell.thread)));
         out.labels(cell.labels);
-        out.label("bytes", static_cast<int64_t>(cell.size_class), "bytes");
+        if (cell.size_class)
+            out.label("bytes", static_cast<int64_t>(cell.size_class), "bytes");
         if (age_s)
             out.label("age", age_s, "seconds");
         out.label("type", type);
@@ -401,7 +402,8 @@ std::string HeapSession::write(const std::vector<std::string> &comments, PyObjec
             w.end(cell, row.age_s, types.name(row.type));
         }
         if (ends_window) {
-            book.end_window();
+            if (book.end_window(keeps_pace()))
+                heap_change_epoch(true);
             window_begin_ns_ = end_ns;
         }
         return std::move(w.out);

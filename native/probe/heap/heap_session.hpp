@@ -94,6 +94,7 @@ class HeapSession final : public Collector {
     void compact_names();
     void note_moment();
     void keep_pace();
+    bool keeps_pace() const { return most_samples_per_s.load(std::memory_order_relaxed) != 0; }
     HeapTypes look_for_types(_object *get_objects, int64_t limit_ns);
     int64_t elapsed_ns() const;
 

@@ -8,6 +8,7 @@ import pytest
 from process.harness import needs_collector
 from whet.collect import windows
 from whet.collect.heap import MIN_BUDGET_BYTES, HeapCollector
+from whet.collect.probe import load_probe
 from whet.formats import pprof
 
 pytestmark = needs_collector
@@ -49,7 +50,7 @@ def of_allocate(profile):
         }
         labels = range(samples.label_start[i], samples.label_start[i + 1])
         sizes = [samples.labels.number[k] for k in labels if text(samples.labels.key[k]) == "bytes"]
-        if f"{__name__}.allocate" in names and sizes[0] > BLOCK_BYTES:
+        if f"{__name__}.allocate" in names and sum(sizes) > BLOCK_BYTES:
             found = [a + int(b) for a, b in zip(found, samples.values[i], strict=True)]
     return found
 
@@ -98,6 +99,27 @@ def test_stacks_that_are_folded_stay_in_their_window(collector):
     all_bytes = collector.statistics()["alloc_bytes"]
     assert 3 * BLOCK_SPACE <= first_bytes < all_bytes / 10
     assert first_bytes + allocated_bytes(window) == pytest.approx(all_bytes, rel=0.05)
+    del held
+
+
+def test_windows_that_are_over_are_kept_by_stack_only():
+    collector = HeapCollector(mean_bytes=1)
+    collector.start()
+    try:
+        load_probe().heap_keep_pace(1e12)
+        held = allocate(3)
+        for number in range(300):
+            # Three hundred stacks, some fifty classes of sizes each.
+            exec(compile("for size in range(600, 70_600, 1100): bytes(size)", f"file{number}.py", "exec"))
+        before_bytes = collector.statistics()["own_bytes"]
+        first_bytes = allocated_bytes(end_window())
+        assert collector.statistics()["own_bytes"] < before_bytes
+        whole = pprof.decode(windows.snapshots("heap")["heap"])
+    finally:
+        collector.stop()
+    assert allocated_bytes(whole) == pytest.approx(first_bytes, rel=0.05)
+    # What is in use is known as before.
+    assert of_allocate(whole) == [3, 3 * BLOCK_SPACE, 3, 3 * BLOCK_SPACE]
     del held
 
 
