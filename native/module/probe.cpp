@@ -142,13 +142,14 @@ void define_heap(nb::module_ &m) {
     m.def("heap_forget_hooks", &heap_forget_hooks, "In a forked child: take the hooks away.");
     m.def(
         "heap_profile",
-        [](const std::vector<std::string> &comments, nb::object get_objects, bool ends_window) {
+        [](const std::vector<std::string> &comments, nb::object get_objects, bool ends_window, bool merges) {
             PyObject *finds_types = get_objects.is_none() ? nullptr : get_objects.ptr();
-            return as_bytes(heap_profile(comments, finds_types, ends_window));
+            return as_bytes(heap_profile(comments, finds_types, ends_window, merges));
         },
         nb::arg("comments"), nb::arg("get_objects").none(), nb::arg("ends_window") = false,
+        nb::arg("merges") = false,
         "Allocations, or those of the window that ends, and what is in use, as profile.proto bytes; "
-        "gc.get_objects finds its types.");
+        "gc.get_objects finds its types. With merges, of windows that are over the sums of stacks stay.");
     m.def(
         "heap_peak_profile", [](const std::vector<std::string> &c) { return as_bytes(heap_peak_profile(c)); },
         nb::arg("comments"), "What was in use at the peak, as profile.proto bytes.");

@@ -256,9 +256,10 @@ void resolve_running() {
 
 } // namespace
 
-std::string heap_profile(const std::vector<std::string> &comments, PyObject *get_objects, bool ends_window) {
+std::string heap_profile(const std::vector<std::string> &comments, PyObject *get_objects, bool ends_window,
+                         bool merges) {
     resolve_running();
-    return last ? last->write(comments, get_objects, ends_window) : std::string();
+    return last ? last->write(comments, get_objects, ends_window, merges) : std::string();
 }
 
 std::string heap_peak_profile(const std::vector<std::string> &comments) {

@@ -30,17 +30,17 @@ bool heap_running();
 // Look at small requests in one of 1 << shift slots of time only, until another call. Needs the GIL.
 void heap_take_turns(unsigned shift);
 // Double the mean interval, now and later, where it gives more samples than this for some seconds; what is
-// in use is thinned accordingly. Such a heap stays on: its memory over time is not kept, nor are threads,
-// labels and sizes of what earlier windows have been told and is not in use any more. 0: never. Needs the
-// GIL.
+// in use is thinned accordingly. Such a heap stays on, and its memory over time is not kept. 0: never.
+// Needs the GIL.
 void heap_keep_pace(double samples_per_s);
 // In a forked child, with the GIL: take away hooks that the parent's recording left.
 void heap_forget_hooks();
 
 // As uncompressed profile.proto messages. Need the GIL.
 // alloc_objects, alloc_space, inuse_objects, inuse_space. With `ends_window`, allocations are those since
-// the last profile that ended a window.
-std::string heap_profile(const std::vector<std::string> &comments, _object *get_objects, bool ends_window);
+// the last profile that ended a window; with `merges`, see HeapBook::end_window().
+std::string heap_profile(const std::vector<std::string> &comments, _object *get_objects, bool ends_window,
+                         bool merges);
 // inuse_objects, inuse_space at the moment when most was in use.
 std::string heap_peak_profile(const std::vector<std::string> &comments);
 

@@ -370,7 +370,7 @@ std::vector<InUse> in_use(const HeapBook &book, int64_t now_s, const HeapTypes &
 } // namespace
 
 std::string HeapSession::write(const std::vector<std::string> &comments, PyObject *get_objects,
-                               bool ends_window) {
+                               bool ends_window, bool merges) {
     Uncounted uncounted;
     HeapTypes fresh = stopped_mono_ns ? HeapTypes() : look_for_types(get_objects, TYPES_LIMIT_NS);
     const HeapTypes &types = stopped_mono_ns ? kept_types_ : fresh;
@@ -402,7 +402,7 @@ std::string HeapSession::write(const std::vector<std::string> &comments, PyObjec
             w.end(cell, row.age_s, types.name(row.type));
         }
         if (ends_window) {
-            if (book.end_window(keeps_pace()))
+            if (book.end_window(merges))
                 heap_change_epoch(true);
             window_begin_ns_ = end_ns;
         }

@@ -65,7 +65,8 @@ class HeapSession final : public Collector {
     // From now on write() knows the types that blocks have now.
     void keep_types(_object *get_objects);
     // What was allocated since the start, or with `ends_window` since the last such call, and what is in use.
-    std::string write(const std::vector<std::string> &comments, _object *get_objects, bool ends_window);
+    std::string write(const std::vector<std::string> &comments, _object *get_objects, bool ends_window,
+                      bool merges);
     std::string write_peak(const std::vector<std::string> &comments);
 
     const HeapOptions options;

@@ -119,14 +119,15 @@ class HeapCollector:
         """
         return {HEAP: self._probe.heap_profile([*comments, *self.comments()], gc.get_objects)}
 
-    def end_window(self, *, with_types: bool) -> bytes:
+    def end_window(self, *, with_types: bool, merges: bool) -> bytes:
         """Return a profile of what was allocated since the last such call, and of what is in use.
 
         Args:
             with_types: whether the types of what is in use are looked for.
+            merges: whether threads, labels and sizes of what is not in use any more may be forgotten.
         """
         get_objects = gc.get_objects if with_types else None
-        data: bytes = self._probe.heap_profile(self.comments(), get_objects, ends_window=True)
+        data: bytes = self._probe.heap_profile(self.comments(), get_objects, ends_window=True, merges=merges)
         return data
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:

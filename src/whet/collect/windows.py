@@ -223,17 +223,19 @@ def snapshots(collector: str) -> dict[str, bytes]:
     return {kind: files[file] for kind, (its, file) in _KINDS.items() if its == collector}
 
 
-def end_heap_window(*, with_types: bool) -> bytes:
+def end_heap_window(*, with_types: bool, merges: bool) -> bytes:
     """Return what was allocated since this was called last, and what is in use, uncompressed profile.proto.
 
     Windows are of one caller, the agent; `snapshots` and `take` know nothing of them.
 
     Args:
         with_types: whether the types of what is in use are looked for.
+        merges: whether snapshots from now on may know the sums of stacks only of what was told and is not in
+            use any more. The difference to a snapshot of before then has rows that cancel each other.
     """
     from whet.collect.heap import HeapCollector
 
-    return HeapCollector().end_window(with_types=with_types)
+    return HeapCollector().end_window(with_types=with_types, merges=merges)
 
 
 def take(

@@ -8,7 +8,6 @@ import pytest
 from process.harness import needs_collector
 from whet.collect import windows
 from whet.collect.heap import MIN_BUDGET_BYTES, HeapCollector
-from whet.collect.probe import load_probe
 from whet.formats import pprof
 
 pytestmark = needs_collector
@@ -29,8 +28,8 @@ def allocate(count):
     return [bytes(BLOCK_BYTES) for _ in range(count)]
 
 
-def end_window():
-    return pprof.decode(windows.end_heap_window(with_types=False))
+def end_window(*, merges=False):
+    return pprof.decode(windows.end_heap_window(with_types=False, merges=merges))
 
 
 def allocated_bytes(profile):
@@ -106,13 +105,14 @@ def test_windows_that_are_over_are_kept_by_stack_only():
     collector = HeapCollector(mean_bytes=1)
     collector.start()
     try:
-        load_probe().heap_keep_pace(1e12)
         held = allocate(3)
         for number in range(300):
             # Three hundred stacks, some fifty classes of sizes each.
             exec(compile("for size in range(600, 70_600, 1100): bytes(size)", f"file{number}.py", "exec"))
         before_bytes = collector.statistics()["own_bytes"]
         first_bytes = allocated_bytes(end_window())
+        assert collector.statistics()["own_bytes"] >= before_bytes
+        first_bytes += allocated_bytes(end_window(merges=True))
         assert collector.statistics()["own_bytes"] < before_bytes
         whole = pprof.decode(windows.snapshots("heap")["heap"])
     finally:
@@ -126,7 +126,7 @@ def test_windows_that_are_over_are_kept_by_stack_only():
 def test_types_are_told_only_where_they_are_wanted(collector):
     held = [[None] * 100_000 for _ in range(20)]
     for wanted in (True, False):
-        profile = pprof.decode(windows.end_heap_window(with_types=wanted))
+        profile = pprof.decode(windows.end_heap_window(with_types=wanted, merges=False))
         keys = {profile.strings.text(key) for key in profile.samples.labels.key}
         assert ("type" in keys) == wanted
     del held

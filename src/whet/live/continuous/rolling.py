@@ -99,7 +99,9 @@ class Rolling:
     def _window(self) -> dict[str, bytes]:
         """Return what came since this was called last, or since the collector was started."""
         if self.collector == "heap":
-            return {"heap": packed(windows.end_heap_window(with_types=self._heap_step == 0))}
+            merges = self._ours and not windows.is_watched("heap")
+            data = windows.end_heap_window(with_types=self._heap_step == 0, merges=merges)
+            return {"heap": packed(data)}
         now = windows.snapshots(self.collector)
         before, self._before = self._before, now
         if before is None:
