@@ -12,8 +12,8 @@ import pytest
 
 from go_toolchain import go_command
 from process.harness import PROGRAMS, needs_collector
+from process.samples import samples_of
 from whet.formats.pprof import decode
-from whet.model.profile import Profile
 
 pytestmark = needs_collector
 
@@ -41,31 +41,10 @@ def run_code(code: str, *arguments: object) -> Any:
     return json.loads(done.stdout) if done.stdout else None
 
 
-def rows(profile: Profile) -> list[tuple[dict[str, str], list[str], list[int]]]:
-    """(labels, functions from the leaf, values) of each sample."""
-    texts, s = profile.strings.texts(), profile.samples
-    names = [
-        texts[profile.functions.system_name[profile.locations.line_function[i]]]
-        for i in profile.locations.line_start[:-1]
-    ]
-    found = []
-    for row in range(len(s)):
-        labels = range(s.label_start[row], s.label_start[row + 1])
-        stack = s.stack[s.stack_start[row] : s.stack_start[row + 1]]
-        found.append(
-            (
-                {texts[s.labels.key[i]]: texts[s.labels.text[i]] for i in labels},
-                [names[location] for location in stack],
-                s.values[row].tolist(),
-            )
-        )
-    return found
-
-
-def by_task(path: Path, column: int) -> Counter[str]:
-    total = Counter[str]()
-    for labels, _, values in rows(decode(path.read_bytes())):
-        total[labels.get("task", "")] += values[column]
+def by_task(path: Path, column: int) -> Counter[str | int]:
+    total = Counter[str | int]()
+    for sample in samples_of(decode(path.read_bytes())):
+        total[sample.labels.get("task", "")] += sample.values[column]
     return total
 
 
@@ -116,7 +95,7 @@ asyncio.run(main())
         tmp_path,
     )
     profile = decode((tmp_path / "tasks.pb.gz").read_bytes())
-    waits = {labels["task"]: (stack, values) for labels, stack, values in rows(profile)}
+    waits = {sample.labels["task"]: (sample.names, sample.values) for sample in samples_of(profile)}
     stack, (count, delay) = waits["iterating"]
     assert stack == ["Event.wait", "leaf", "generate", "iterate"]
     assert count == 1
@@ -175,11 +154,12 @@ print(json.dumps(watcher.statistics()))
 """,
         tmp_path,
     )
-    slow = rows(decode((tmp_path / "slow.pb.gz").read_bytes()))
+    slow = samples_of(decode((tmp_path / "slow.pb.gz").read_bytes()))
     # A busy machine may make other steps slow.
-    labels, stack, (count, blocked) = next(row for row in slow if row[0]["task"] == "the culprit")
-    assert labels["coroutine"] == "handler"
-    assert stack[:2] == ["blocks", "handler"]
+    culprit = next(sample for sample in slow if sample.labels["task"] == "the culprit")
+    count, blocked = culprit.values
+    assert culprit.labels["coroutine"] == "handler"
+    assert culprit.names[:2] == ["blocks", "handler"]
     assert count == 1
     assert 0.6e9 <= blocked < 3e9
     assert statistics["longest_step_ns"] >= 0.6e9
@@ -212,10 +192,10 @@ write(sys.argv[1], cpu)
 """,
         tmp_path,
     )
-    found, roots = Counter[tuple[str | None, ...]](), Counter[str]()
-    for labels, stack, values in rows(decode((tmp_path / "cpu.pb.gz").read_bytes())):
-        found[labels.get("task"), labels.get("coroutine"), labels.get("route")] += values[1]
-        roots[stack[-1]] += values[1]
+    found, roots = Counter[tuple[str | int | None, ...]](), Counter[str]()
+    for sample in samples_of(decode((tmp_path / "cpu.pb.gz").read_bytes())):
+        found[*map(sample.labels.get, ("task", "coroutine", "route"))] += sample.values[1]
+        roots[sample.names[-1]] += sample.values[1]
     assert found["nameless", "nameless", None] == pytest.approx(0.2e9, rel=0.2)
     assert found["mine", "labelled", "/x"] == pytest.approx(0.2e9, rel=0.2)
     # A task's stack begins with its coroutine, not with the loop that runs it.

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from go_toolchain import go_command
-from process.blocking.profiles import samples_of
 from process.harness import needs_collector
+from process.samples import samples_of
+from whet.formats.pprof import decode
 
 HERE = Path(__file__).parent
 pytestmark = needs_collector
@@ -36,13 +37,13 @@ def run_program(name: str, *arguments: object, timeout_s: float = 280) -> Any:
 )
 def test_each_wait_has_its_reason_and_its_length(tmp_path: Path, threads: int, rounds: int) -> None:
     result = run_program("waits_program.py", tmp_path, threads, rounds, timeout_s=600)
-    count: dict[tuple[str, str], int] = defaultdict(int)
+    count: dict[tuple[str, str | int], int] = defaultdict(int)
     ns: dict[str, int] = defaultdict(int)
-    for sample in samples_of((tmp_path / "block.pb.gz").read_bytes()):
+    for sample in samples_of(decode((tmp_path / "block.pb.gz").read_bytes())):
         for name, file in sample.functions:
             if file == "<timed>":
-                count[name, sample.labels["reason"]] += sample.count
-                ns[name] += sample.ns
+                count[name, sample.labels["reason"]] += sample.values[0]
+                ns[name] += sample.values[1]
     for name, wait in result["waits"].items():
         # A helper that came too early, on a busy machine, leaves nothing to wait for.
         expected = {wait["reason"], "sleep"} if wait["reason"] == "gil" else {wait["reason"], "gil"}
@@ -63,10 +64,10 @@ def test_holders_are_charged_with_the_waits_they_caused(tmp_path: Path, what: st
     result = run_program("holders_program.py", tmp_path, what)
     truth_ns, delay_ns = result["caused"], result["delay_ns"]
     charged_ns: dict[str, int] = defaultdict(int)
-    for sample in samples_of((tmp_path / "mutex.pb.gz").read_bytes()):
+    for sample in samples_of(decode((tmp_path / "mutex.pb.gz").read_bytes())):
         if sample.labels["reason"] == what:
-            for name in {name for name, _ in sample.functions}:
-                charged_ns[name] += sample.ns
+            for name in set(sample.names):
+                charged_ns[name] += sample.values[1]
     for name, ns in truth_ns.items():
         # On a busy machine waiters are late to notice, by a share that the program cannot see.
         assert 0.8 * ns - delay_ns <= charged_ns[name] <= 1.2 * ns, name

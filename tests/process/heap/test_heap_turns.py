@@ -1,11 +1,11 @@
 """Small blocks looked at in turns: what is estimated is what a hook in place all the time would say."""
 
 import time
-from collections import Counter
 
 import pytest
 
 from process.harness import needs_collector
+from process.samples import samples_of
 from whet.collect import windows
 from whet.collect.heap import HeapCollector
 from whet.collect.probe import load_probe
@@ -89,19 +89,11 @@ def test_blocks_that_shrink_to_small_ones_count_once(collector):
         for _ in range(1000):
             cut_to_300(bytearray(1000))
         shrunk += 1000
-    told = allocated_by_leaf(windows.snapshots("heap")["heap"])[f"{__name__}.cut_to_300"]
+    profile = pprof.decode(windows.snapshots("heap")["heap"])
+    told = sum(one.values[1] for one in samples_of(profile) if one.names[0] == "cut_to_300")
     # Of twenty turns, which are not equally long.
     assert told == pytest.approx(shrunk * 301, rel=0.4)
 
 
 def cut_to_300(block):
     del block[300:]
-
-
-def allocated_by_leaf(data):
-    profile = pprof.decode(data)
-    texts, samples, found = profile.strings.texts(), profile.samples, Counter()
-    names = [texts[profile.functions.name[function]] for function in profile.locations.line_function]
-    for begin, values in zip(samples.stack_start[:-1], samples.values, strict=True):
-        found[names[samples.stack[begin]]] += int(values[1])
-    return found

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from process.harness import needs_collector
+from process.samples import samples_of
 from whet.collect import windows
 from whet.collect.heap import MIN_BUDGET_BYTES, HeapCollector
 from whet.formats import pprof
@@ -38,20 +39,12 @@ def allocated_bytes(profile):
 
 def of_allocate(profile):
     """Return alloc_objects, alloc_space, inuse_objects, inuse_space of large blocks made in `allocate`."""
-    text, found = profile.strings.text, [0, 0, 0, 0]
-    samples, places = profile.samples, profile.locations
-    for i in range(len(samples)):
-        stack = samples.stack[samples.stack_start[i] : samples.stack_start[i + 1]]
-        names = {
-            text(profile.functions.name[function])
-            for place in stack
-            for function in places.line_function[places.line_start[place] : places.line_start[place + 1]]
-        }
-        labels = range(samples.label_start[i], samples.label_start[i + 1])
-        sizes = [samples.labels.number[k] for k in labels if text(samples.labels.key[k]) == "bytes"]
-        if f"{__name__}.allocate" in names and sum(sizes) > BLOCK_BYTES:
-            found = [a + int(b) for a, b in zip(found, samples.values[i], strict=True)]
-    return found
+    made = [
+        one.values
+        for one in samples_of(profile)
+        if "allocate" in one.names and one.labels.get("bytes", 0) > BLOCK_BYTES
+    ]
+    return list(map(sum, zip([0] * 4, *made, strict=True)))
 
 
 def test_window_has_what_was_allocated_in_it_and_all_that_is_in_use(collector):

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from process.harness import needs_collector
+from process.samples import samples_of
 from whet.formats.pprof import decode
 from whet.model.profile import Profile
 
@@ -42,13 +43,11 @@ def function_places(profile: Profile) -> list[tuple[str, str, int]]:
 
 def cumulated(profile: Profile) -> tuple[Counter[str], int]:
     """Nanoseconds by function name, recursion counted once, and their total."""
-    names = [place[0] for place in function_places(profile)]
-    s, cum = profile.samples, Counter[str]()
-    for row in range(len(s)):
-        stack = s.stack[s.stack_start[row] : s.stack_start[row + 1]]
-        for name in {names[location] for location in stack}:
-            cum[name] += int(s.values[row, 1])
-    return cum, int(s.values[:, 1].sum())
+    cum = Counter[str]()
+    for sample in samples_of(profile):
+        for name in set(sample.names):
+            cum[name] += sample.values[1]
+    return cum, int(profile.samples.values[:, 1].sum())
 
 
 # What a thread uses after its last sample is charged to nobody, and its first sample is charged up to an
@@ -85,12 +84,9 @@ def test_shares_are_true_within_one_point(tmp_path: Path, threads: int) -> None:
 def test_default_rate_charges_all_cpu_time_and_threads_by_name(tmp_path: Path) -> None:
     truth = json.loads(run_program("shares_program.py", tmp_path / "p", 100, 18, 3))["threads"]
     profile = decode((tmp_path / "p").read_bytes())
-    texts, labels = profile.strings.texts(), profile.samples.labels
-    by_thread = defaultdict(int)
-    for row in range(len(profile.samples)):
-        for i in range(profile.samples.label_start[row], profile.samples.label_start[row + 1]):
-            if texts[labels.key[i]] == "thread":
-                by_thread[texts[labels.text[i]]] += int(profile.samples.values[row, 1])
+    by_thread = Counter[str | int]()
+    for sample in samples_of(profile):
+        by_thread[sample.labels.get("thread", "")] += sample.values[1]
     _, total = cumulated(profile)
     assert total / 1e9 == pytest.approx(sum(truth.values()), rel=0.15)
     for name, seconds in truth.items():
