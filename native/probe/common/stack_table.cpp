@@ -50,7 +50,9 @@ uint32_t StackTable::adopt(const StackTable &other, uint32_t location) {
 }
 
 size_t StackTable::bytes() const {
-    size_t bytes = locations_.size() * (sizeof(Location) + HASHED) + codes_.size() * (sizeof(Code) + HASHED);
+    size_t bytes = location_ids_.bytes() + locations_.capacity() * sizeof(Location);
+    // A code object has a table of its locations.
+    bytes += codes_.size() * (sizeof(Code) + HASHED) + locations_.size() * HASHED;
     // A function's texts are there twice, as its key too.
     for (const FunctionName &f : functions_)
         bytes += 2 * (f.name.capacity() + f.qualname.capacity() + f.filename.capacity()) + sizeof f + HASHED;
@@ -95,10 +97,13 @@ uint32_t StackTable::function_id(FunctionName name) {
 
 uint32_t StackTable::location_id(uint32_t function, int64_t line) {
     uint64_t key = (uint64_t{function} << 32) | static_cast<uint32_t>(line);
-    auto [slot, fresh] = location_ids_.try_emplace(key, locations_.size());
-    if (fresh)
+    uint32_t location = location_ids_.find(key);
+    if (location == FlatMap::NONE) {
+        location = static_cast<uint32_t>(locations_.size());
         locations_.push_back({function, line});
-    return slot->second;
+        location_ids_.put(key, location);
+    }
+    return location;
 }
 
 uint32_t StackTable::pseudo_location(const char *name) {
@@ -107,13 +112,13 @@ uint32_t StackTable::pseudo_location(const char *name) {
 
 StackTable::Interned StackTable::child(uint32_t node, uint32_t location) {
     uint64_t key = (uint64_t{node} << 32) | location;
-    if (auto found = node_ids_.find(key); found != node_ids_.end())
-        return {found->second, false};
+    if (uint32_t found = node_ids_.find(key); found != FlatMap::NONE)
+        return {found, false};
     if (nodes_.size() >= max_nodes_)
         return {node, true};
     auto id = static_cast<uint32_t>(nodes_.size());
     nodes_.push_back({node, location});
-    node_ids_.emplace(key, id);
+    node_ids_.put(key, id);
     return {id, false};
 }
 

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "codec/profile.hpp"
+#include "probe/common/flat_map.hpp"
 #include "probe/common/names.hpp"
+#include "probe/common/own_memory.hpp"
 #include "probe/common/own_stack.hpp"
 
 namespace whet::probe {
@@ -49,15 +51,6 @@ class StackTable {
   private:
     friend class ProfileWriter;
 
-    struct PairHash {
-        size_t operator()(uint64_t key) const {
-            key ^= key >> 32;
-            key *= 0x9E3779B97F4A7C15ULL;
-            return key ^ (key >> 29);
-        }
-    };
-    template <class V> using Map = std::unordered_map<uint64_t, V, PairHash>;
-
     struct Code {
         uint32_t function;
         std::unordered_map<int64_t, uint32_t> locations; // instruction offset -> location
@@ -80,10 +73,10 @@ class StackTable {
     std::unordered_map<uintptr_t, Code> codes_;
     std::unordered_map<std::string, uint32_t> function_ids_;
     std::vector<FunctionName> functions_;
-    Map<uint32_t> location_ids_;
-    std::vector<Location> locations_;
-    Map<uint32_t> node_ids_;
-    std::vector<Node> nodes_{{0, 0}};
+    FlatMap location_ids_; // (function, line) -> location
+    OwnVector<Location> locations_;
+    FlatMap node_ids_; // (caller, location) -> node
+    OwnVector<Node> nodes_{{0, 0}};
     uint32_t truncated_, rejected_, native_, foreign_;
 };
 

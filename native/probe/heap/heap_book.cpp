@@ -17,7 +17,7 @@ constexpr double LIVE_PART = 0.3, STACKS_PART = 0.5;
 constexpr double LIVE_WORTH = 10;
 constexpr size_t BYTES_PER_CELL = sizeof(Cell) + 3 * sizeof(uint64_t); // with its places in the tables
 
-double median(std::vector<double> values) {
+double median(OwnVector<double> values) {
     auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
     std::nth_element(values.begin(), middle, values.end());
     return *middle;
@@ -172,8 +172,8 @@ Amount HeapBook::live_now() const {
     return sum;
 }
 
-std::vector<double> HeapBook::cell_worths() const {
-    std::vector<double> worth;
+OwnVector<double> HeapBook::cell_worths() const {
+    OwnVector<double> worth;
     worth.reserve(cells_.size());
     for (const Cell &cell : cells_)
         worth.push_back(cell.allocated.bytes);
@@ -184,7 +184,7 @@ std::vector<double> HeapBook::cell_worths() const {
 
 // The better half of the nodes: those with most behind them.
 std::vector<bool> HeapBook::worth_keeping() const {
-    std::vector<double> worth(stacks_.nodes()), of_cells = cell_worths();
+    OwnVector<double> worth(stacks_.nodes()), of_cells = cell_worths();
     for (size_t i = 0; i < cells_.size(); ++i)
         worth[cells_[i].node] += of_cells[i];
     for (size_t node = worth.size(); node-- > 1;)
@@ -197,10 +197,10 @@ std::vector<bool> HeapBook::worth_keeping() const {
 }
 
 // Where labels, not stacks, are what there is too much of, the lesser half of the cells loses them.
-void HeapBook::drop_labels(std::vector<Cell> &cells) {
+void HeapBook::drop_labels(OwnVector<Cell> &cells) {
     if (cells.size() * BYTES_PER_CELL < max_stack_bytes_ / 2)
         return;
-    std::vector<double> worth = cell_worths();
+    OwnVector<double> worth = cell_worths();
     double middle = median(worth);
     for (size_t i = 0; i < cells.size(); ++i) {
         if (worth[i] > middle || !cells[i].labels)
@@ -213,7 +213,7 @@ void HeapBook::drop_labels(std::vector<Cell> &cells) {
 void HeapBook::fold() {
     ++totals_.folds;
     drop_labels(cells_);
-    std::vector<uint32_t> moved = stacks_.fold(worth_keeping());
+    OwnVector<uint32_t> moved = stacks_.fold(worth_keeping());
     regroup([&](Cell &key, size_t) {
         key.node = moved[key.node];
         key.thread = shown_thread(key.thread);
@@ -225,11 +225,11 @@ void HeapBook::fold() {
 
 // Change the key of each cell, which has a number, too; those whose keys are the same then become one.
 template <class ChangeKey> void HeapBook::regroup(ChangeKey change_key) {
-    std::vector<Cell> old = std::move(cells_);
+    OwnVector<Cell> old = std::move(cells_);
     cells_ = {};
     cell_ids_.clear();
     next_same_hash_ = {};
-    std::vector<uint32_t> moved_cell;
+    OwnVector<uint32_t> moved_cell;
     moved_cell.reserve(old.size());
     for (const Cell &cell : old) {
         Cell key = cell;

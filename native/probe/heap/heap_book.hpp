@@ -10,7 +10,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "probe/heap/flat_map.hpp"
+#include "probe/common/flat_map.hpp"
+#include "probe/common/own_memory.hpp"
 #include "probe/heap/heap_stacks.hpp"
 #include "probe/heap/live_table.hpp"
 
@@ -79,7 +80,7 @@ class HeapBook {
     void merge_thread(uint32_t serial, uint32_t same) { threads_.put(serial, same); }
     uint32_t shown_thread(uint32_t serial) const;
 
-    const std::vector<Cell> &cells() const { return cells_; }
+    const OwnVector<Cell> &cells() const { return cells_; }
     const LiveTable &live() const { return live_; }
     Amount weigh(uint64_t size) const;
     // A window is over, and the next one begins. With `merges`, what windows have been told of a stack, and
@@ -107,8 +108,8 @@ class HeapBook {
     void fold();
     std::vector<bool> worth_keeping() const;
     template <class ChangeKey> void regroup(ChangeKey change_key);
-    void drop_labels(std::vector<Cell> &cells);
-    std::vector<double> cell_worths() const;
+    void drop_labels(OwnVector<Cell> &cells);
+    OwnVector<double> cell_worths() const;
     Amount live_now() const;
 
     int64_t mean_;
@@ -117,9 +118,9 @@ class HeapBook {
     size_t names_bytes_ = 0;
     HeapStacks stacks_;
     LiveTable live_;
-    std::vector<Cell> cells_;
+    OwnVector<Cell> cells_;
     FlatMap cell_ids_; // hash -> the last cell with it
-    std::vector<uint32_t> next_same_hash_;
+    OwnVector<uint32_t> next_same_hash_;
     size_t merge_at_cells_ = LEAST_CELLS_MERGED;
     FlatMap threads_; // serial -> shown as
     HeapTotals totals_;

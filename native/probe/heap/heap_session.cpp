@@ -216,7 +216,7 @@ void HeapSession::name_threads() {
 // Naming allocates Python objects, so it is done without the mutex. If stacks were folded
 // meanwhile, the next round does it.
 void HeapSession::name_locations() {
-    std::vector<HeapStacks::Unnamed> unnamed;
+    OwnVector<HeapStacks::Unnamed> unnamed;
     uint32_t folds;
     uint64_t begun;
     {

@@ -96,9 +96,9 @@ size_t HeapStacks::bytes() const {
 }
 
 // Locations with one name become one: the same line, or code that was compiled again.
-std::vector<uint32_t> HeapStacks::compact_locations(const std::vector<bool> &used) {
-    std::vector<uint32_t> moved(names_.size(), FlatMap::NONE);
-    std::vector<uint32_t> names;
+OwnVector<uint32_t> HeapStacks::compact_locations(const std::vector<bool> &used) {
+    OwnVector<uint32_t> moved(names_.size(), FlatMap::NONE);
+    OwnVector<uint32_t> names;
     FlatMap by_name;
     for (uint32_t i = 0; i < names_.size(); ++i) {
         if (i >= PSEUDO_COUNT && !used[i])
@@ -114,7 +114,7 @@ std::vector<uint32_t> HeapStacks::compact_locations(const std::vector<bool> &use
     }
     names_ = std::move(names);
     compact_codes(moved);
-    std::vector<Unnamed> unnamed;
+    OwnVector<Unnamed> unnamed;
     for (const Unnamed &u : unnamed_)
         if (moved[u.location] != FlatMap::NONE)
             unnamed.push_back({moved[u.location], u.frame});
@@ -122,9 +122,9 @@ std::vector<uint32_t> HeapStacks::compact_locations(const std::vector<bool> &use
     return moved;
 }
 
-void HeapStacks::compact_codes(const std::vector<uint32_t> &moved) {
+void HeapStacks::compact_codes(const OwnVector<uint32_t> &moved) {
     FlatMap old_ids = std::move(location_ids_), places;
-    std::vector<uintptr_t> old_codes = std::move(codes_);
+    OwnVector<uintptr_t> old_codes = std::move(codes_);
     location_ids_ = {};
     code_ids_ = {};
     codes_ = {};
@@ -144,18 +144,18 @@ void HeapStacks::compact_codes(const std::vector<uint32_t> &moved) {
     });
 }
 
-std::vector<uint32_t> HeapStacks::fold(const std::vector<bool> &keep) {
+OwnVector<uint32_t> HeapStacks::fold(const std::vector<bool> &keep) {
     ++folds_;
     last_.clear();
     std::vector<bool> used(names_.size());
     for (uint32_t node = 1; node < nodes_.size(); ++node)
         if (keep[node])
             used[nodes_[node].location] = true;
-    std::vector<uint32_t> moved_location = compact_locations(used);
-    std::vector<Node> old = std::move(nodes_);
+    OwnVector<uint32_t> moved_location = compact_locations(used);
+    OwnVector<Node> old = std::move(nodes_);
     nodes_ = {{0, 0}};
     node_ids_.clear();
-    std::vector<uint32_t> moved(old.size(), 0);
+    OwnVector<uint32_t> moved(old.size(), 0);
     for (uint32_t node = 1; node < old.size(); ++node) {
         uint32_t caller = moved[old[node].parent];
         if (keep[node])

@@ -9,8 +9,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "probe/common/flat_map.hpp"
+#include "probe/common/own_memory.hpp"
 #include "probe/common/own_stack.hpp"
-#include "probe/heap/flat_map.hpp"
 
 namespace whet::probe {
 
@@ -35,7 +36,7 @@ class HeapStacks {
     };
     // What has no name yet; set_name() names it. The code objects must be alive until then, and
     // fold() changes the locations' numbers.
-    const std::vector<Unnamed> &unnamed() const { return unnamed_; }
+    const OwnVector<Unnamed> &unnamed() const { return unnamed_; }
     void set_name(uint32_t location, uint32_t name) { names_[location] = name; }
     void drop_unnamed(size_t count) {
         unnamed_.erase(unnamed_.begin(), unnamed_.begin() + static_cast<ptrdiff_t>(count));
@@ -59,7 +60,7 @@ class HeapStacks {
 
     // Keep the nodes that `keep` names (with each node its callers); all others become one pseudo
     // frame FOLDED under their nearest caller that is kept. Returns new numbers for old ones.
-    std::vector<uint32_t> fold(const std::vector<bool> &keep);
+    OwnVector<uint32_t> fold(const std::vector<bool> &keep);
     uint32_t fold_count() const { return folds_; }
 
   private:
@@ -76,18 +77,18 @@ class HeapStacks {
 
     uint32_t location_of(const Frame &frame);
     uint32_t child(uint32_t node, uint32_t location);
-    std::vector<uint32_t> compact_locations(const std::vector<bool> &used);
-    void compact_codes(const std::vector<uint32_t> &moved);
+    OwnVector<uint32_t> compact_locations(const std::vector<bool> &used);
+    void compact_codes(const OwnVector<uint32_t> &moved);
 
-    FlatMap code_ids_;             // address -> place in codes_
-    std::vector<uintptr_t> codes_; // 0: forgotten
-    FlatMap location_ids_;         // (code, instruction) -> location
-    std::vector<uint32_t> names_;  // of locations
-    std::vector<Unnamed> unnamed_;
+    FlatMap code_ids_;           // address -> place in codes_
+    OwnVector<uintptr_t> codes_; // 0: forgotten
+    FlatMap location_ids_;       // (code, instruction) -> location
+    OwnVector<uint32_t> names_;  // of locations
+    OwnVector<Unnamed> unnamed_;
     FlatMap node_ids_; // (parent, location) -> node
-    std::vector<Node> nodes_;
+    OwnVector<Node> nodes_;
     // Root first: what two deep stacks have in common is not looked up again.
-    std::vector<Met> last_;
+    OwnVector<Met> last_;
     uint32_t last_root_ = 0;
     uint32_t folds_ = 0;
 };

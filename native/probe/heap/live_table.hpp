@@ -11,7 +11,8 @@
 #include <cstdint>
 #include <limits>
 #include <utility>
-#include <vector>
+
+#include "probe/common/own_memory.hpp"
 
 namespace whet::probe {
 
@@ -105,7 +106,7 @@ class LiveTable {
 
     // Keep only what keep(Live &) is true for; it may change the cell.
     template <class Keep> void filter(Keep keep) {
-        std::vector<Live> old(slots_.size());
+        OwnVector<Live> old(slots_.size());
         old.swap(slots_);
         used_ = 0;
         for (Live &entry : old) {
@@ -172,7 +173,7 @@ class LiveTable {
     }
 
     void grow() {
-        std::vector<Live> old(slots_.empty() ? FIRST_SLOTS : 2 * slots_.size());
+        OwnVector<Live> old(slots_.empty() ? FIRST_SLOTS : 2 * slots_.size());
         old.swap(slots_);
         for (const Live &entry : old)
             if (entry.block)
@@ -180,7 +181,7 @@ class LiveTable {
     }
 
     LiveFilter &filter_;
-    std::vector<Live> slots_;
+    OwnVector<Live> slots_;
     size_t used_ = 0;
 };
 

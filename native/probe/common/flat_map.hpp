@@ -1,11 +1,12 @@
 // FlatMap: 64-bit keys to 32-bit values, open addressing, 12 bytes a slot.
 //
-// For tables that are filled inside allocator hooks, where each byte counts against a budget.
+// For tables that grow with what a program does, some inside allocator hooks: each byte counts.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+
+#include "probe/common/own_memory.hpp"
 
 namespace whet::probe {
 
@@ -62,8 +63,8 @@ class FlatMap {
     }
 
     void grow() {
-        std::vector<uint64_t> keys(keys_.empty() ? 64 : 2 * keys_.size(), EMPTY);
-        std::vector<uint32_t> values(keys.size());
+        OwnVector<uint64_t> keys(keys_.empty() ? 64 : 2 * keys_.size(), EMPTY);
+        OwnVector<uint32_t> values(keys.size());
         keys.swap(keys_);
         values.swap(values_);
         used_ = 0;
@@ -72,8 +73,8 @@ class FlatMap {
                 put(keys[i], values[i]);
     }
 
-    std::vector<uint64_t> keys_;
-    std::vector<uint32_t> values_;
+    OwnVector<uint64_t> keys_;
+    OwnVector<uint32_t> values_;
     size_t used_ = 0;
 };
 
