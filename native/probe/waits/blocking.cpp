@@ -111,7 +111,7 @@ void blocking_stop() {
     if (!running)
         return;
     BlockingSession &s = *last;
-    blocking_record_stop();
+    std::vector<LivingThread> living = blocking_record_stop();
     s.stopped_mono_ns = clock_ns(CLOCK_MONOTONIC);
     service_resolve();
     s.look_at_running();
@@ -119,7 +119,7 @@ void blocking_stop() {
         Locked lock(s.mutex);
         s.table.keep_running();
     }
-    s.keep_threads();
+    s.keep_threads(living);
     running = false;
     blocking_calls_restore();
     service_leave(s);

@@ -81,6 +81,12 @@ void add_with_stack(WaitingThread &self, int64_t count, const Reader &reader, Fi
     self.met = true;
 }
 
+ThreadAccount thread_account(const WaitingThread &thread) {
+    ThreadClocks now = thread_clocks(thread.tid), born = thread.born_clocks;
+    return {clock_ns(CLOCK_MONOTONIC) - thread.born_ns, now.cpu_ns - born.cpu_ns,
+            now.delay_ns - born.delay_ns};
+}
+
 // A new thread is named before it ends, if it lives for some moments; not more often than this.
 constexpr int64_t GREETING_INTERVAL_NS = 20'000'000;
 
@@ -109,12 +115,18 @@ bool blocking_record_start(const whet_layout &layout, int64_t threshold_ns) {
     return true;
 }
 
-void blocking_record_stop() {
-    blocking_state.recording = false;
+std::vector<LivingThread> blocking_record_stop() {
+    std::vector<LivingThread> living;
+    {
+        NoThreadEnds until_told;
+        living = living_threads(until_told);
+        blocking_state.recording = false;
+    }
     Py_BEGIN_ALLOW_THREADS;
     while (recorders.load() != 0)
         sched_yield();
     Py_END_ALLOW_THREADS;
+    return living;
 }
 
 void blocking_record_forget_after_fork() {
@@ -156,10 +168,13 @@ void record_unlock(WaitingThread &self, const WaitingThread &waiter, int64_t cou
     });
 }
 
-ThreadAccount thread_account(const WaitingThread &thread) {
-    ThreadClocks now = thread_clocks(thread.tid), born = thread.born_clocks;
-    return {clock_ns(CLOCK_MONOTONIC) - thread.born_ns, now.cpu_ns - born.cpu_ns,
-            now.delay_ns - born.delay_ns};
+std::vector<LivingThread> living_threads(const NoThreadEnds &) {
+    std::vector<LivingThread> living;
+    for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
+        // One that made no call leaves nothing behind that says when it ended.
+        if (uint32_t serial = t->serial.load(); serial && !thread_is_gone(t->tid))
+            living.push_back({serial, t->tid, thread_account(*t)});
+    return living;
 }
 
 void record_thread_end(WaitingThread &self) {

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <sys/types.h>
+#include <vector>
 
 #include "layout/layout.h"
 #include "probe/waits/blocking_log.hpp"
@@ -10,6 +12,16 @@
 #include "probe/waits/ticks.hpp"
 
 namespace whet::probe {
+
+// What a thread did since its account began.
+struct ThreadAccount {
+    int64_t life_ns, cpu_ns, delay_ns;
+};
+struct LivingThread {
+    uint32_t serial;
+    pid_t tid;
+    ThreadAccount account;
+};
 
 // Read at the beginning of every patched call.
 struct BlockingState {
@@ -21,8 +33,8 @@ extern BlockingState blocking_state;
 
 // With the GIL; waits may be recorded from now on. False when there is no memory for the log.
 bool blocking_record_start(const whet_layout &layout, int64_t threshold_ns);
-// With the GIL, which is given up until no thread records any more.
-void blocking_record_stop();
+// With the GIL, which is given up until no thread records any more. Returns the threads that have not ended.
+std::vector<LivingThread> blocking_record_stop();
 void blocking_record_forget_after_fork();
 
 BlockingLog &blocking_log();
@@ -51,10 +63,7 @@ void record_thread_end(WaitingThread &self);
 // `self` has come back from the call that it was in when the recording began.
 void record_wait_since_before(WaitingThread &self);
 
-struct ThreadAccount {
-    int64_t life_ns, cpu_ns, delay_ns;
-};
-// Of a thread that is there, since its account began.
-ThreadAccount thread_account(const WaitingThread &thread);
+// The threads that are there. While none ends.
+std::vector<LivingThread> living_threads(const NoThreadEnds &);
 
 } // namespace whet::probe

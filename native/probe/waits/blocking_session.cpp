@@ -76,9 +76,14 @@ void BlockingSession::resolve() {
     Locked lock(mutex);
     uint64_t before = resolved_until_;
     take_log();
+    resolve_taken(before);
+}
+
+// With the GIL and the mutex.
+void BlockingSession::resolve_taken(uint64_t resolved_before) {
     table.resolve(stopped_mono_ns != 0);
     if (table.has_unresolved())
-        resolved_until_ = before;
+        resolved_until_ = resolved_before;
 }
 
 uint64_t BlockingSession::position() const { return blocking_log().begun(); }
@@ -145,16 +150,27 @@ ThreadRows BlockingSession::threads() {
     if (keeps_threads_)
         return kept_;
     Locked lock(mutex);
+    uint64_t before = resolved_until_;
+    std::vector<LivingThread> living;
+    {
+        NoThreadEnds until_taken;
+        take_log();
+        living = living_threads(until_taken);
+    }
+    resolve_taken(before);
+    return rows_of(living);
+}
+
+ThreadRows BlockingSession::rows_of(const std::vector<LivingThread> &living) {
     ThreadRows rows = table.ended_threads();
-    for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
-        // One that made no call leaves nothing behind that says when it ended.
-        if (uint32_t serial = t->serial.load(); serial && !thread_is_gone(t->tid))
-            table.add_thread(&rows, serial, t->tid, thread_account(*t));
+    for (const LivingThread &thread : living)
+        table.add_thread(&rows, thread.serial, thread.tid, thread.account);
     return rows;
 }
 
-void BlockingSession::keep_threads() {
-    kept_ = threads();
+void BlockingSession::keep_threads(const std::vector<LivingThread> &living) {
+    Locked lock(mutex);
+    kept_ = rows_of(living);
     keeps_threads_ = true;
 }
 

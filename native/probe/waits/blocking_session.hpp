@@ -7,6 +7,7 @@
 
 #include "layout/layout.h"
 #include "probe/common/collector.hpp"
+#include "probe/waits/blocking_record.hpp"
 #include "probe/waits/blocking_table.hpp"
 
 namespace whet::probe {
@@ -25,9 +26,10 @@ class BlockingSession final : public Collector {
 
     // With the GIL: take up the waits that are running now.
     void look_at_running();
-    // With the GIL: what threads did with their time until now, or until keep_threads().
+    // With the GIL: what threads did with their time until now, or until the recording ended.
     ThreadRows threads();
-    void keep_threads();
+    // At its end, when all is resolved: what the threads that have not ended did.
+    void keep_threads(const std::vector<LivingThread> &living);
 
     const whet_layout &layout;
     const int64_t threshold_ns;
@@ -39,6 +41,8 @@ class BlockingSession final : public Collector {
 
   private:
     void take_log();
+    void resolve_taken(uint64_t resolved_before);
+    ThreadRows rows_of(const std::vector<LivingThread> &living);
     bool unnamed_threads() const;
 
     std::vector<uint64_t> taken_;

@@ -69,6 +69,14 @@ WaitingThread *waiting_threads_end();
 
 // Threads that found no slot.
 uint64_t threads_without_slot();
+// While it lives no thread ends: each has told its end, or has its slot.
+class NoThreadEnds {
+  public:
+    NoThreadEnds();
+    ~NoThreadEnds();
+    NoThreadEnds(const NoThreadEnds &) = delete;
+    NoThreadEnds &operator=(const NoThreadEnds &) = delete;
+};
 // Totals of threads that have ended.
 struct EndedThreads {
     uint64_t calls;

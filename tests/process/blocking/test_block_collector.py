@@ -138,6 +138,10 @@ def test_interpreter_ends_while_waits_are_recorded() -> None:
     assert attack("never_stopped") == {}
 
 
+def test_thread_that_ends_while_the_recording_stops_is_accounted_for() -> None:
+    assert attack("end_as_recordings_stop") == {"least": 2}
+
+
 def test_hundreds_of_short_threads_are_all_accounted_for() -> None:
     result = attack("short_threads")
     assert result["threads"] >= 301
