@@ -39,11 +39,15 @@ def test_each_wait_has_its_reason_and_its_length(tmp_path: Path, threads: int, r
     result = run_program("waits_program.py", tmp_path, threads, rounds, timeout_s=600)
     count: dict[tuple[str, str | int], int] = defaultdict(int)
     ns: dict[str, int] = defaultdict(int)
+    # The GIL may be asked for between the program's reading of its clock and the function's ends.
+    outside_ns: dict[str, int] = defaultdict(int)
     for sample in samples_of(decode((tmp_path / "block.pb.gz").read_bytes())):
         for name, file in sample.functions:
             if file == "<timed>":
                 count[name, sample.labels["reason"]] += sample.values[0]
                 ns[name] += sample.values[1]
+                if sample.labels["reason"] == "gil" and sample.functions[0] == (name, file):
+                    outside_ns[name] += sample.values[1]
     for name, wait in result["waits"].items():
         # A helper that came too early, on a busy machine, leaves nothing to wait for.
         expected = {wait["reason"], "sleep"} if wait["reason"] == "gil" else {wait["reason"], "gil"}
@@ -51,7 +55,7 @@ def test_each_wait_has_its_reason_and_its_length(tmp_path: Path, threads: int, r
         assert reasons <= expected | {"gil"}, name
         assert sum(count[name, reason] for reason in expected) >= wait["count"] * 0.7 - 1, name
         tolerance_ns = max(TOLERANCE_SHARE * wait["ns"], TOLERANCE_NS * wait["count"])
-        assert ns[name] <= wait["ns"] + tolerance_ns, name
+        assert ns[name] - outside_ns[name] <= wait["ns"] + tolerance_ns, name
         assert ns[name] >= wait["ns"] - wait["busy_ns"] - tolerance_ns, name
     waits = sum(wait["count"] for wait in result["waits"].values())
     assert sum(count.values()) >= waits * 0.7

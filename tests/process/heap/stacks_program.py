@@ -4,11 +4,18 @@
 
     stacks_program.py labels SETS MEAN_BYTES BUDGET_BYTES
 
+    stacks_program.py threads LEVELS THREADS
+
 There are 2 ** LEVELS stacks with ALLOCATIONS allocations each. KEEP of all blocks stay in use.
 """
 
+import ctypes
 import json
+import os
+import re
 import sys
+import tempfile
+import threading
 from itertools import repeat
 
 from whet.collect.heap import HEAP, HeapCollector
@@ -76,6 +83,40 @@ def labelled(sets, mean_bytes, budget_bytes):
     }
 
 
+def malloc_bytes():
+    """What malloc has of the system, in all its arenas."""
+    libc = ctypes.CDLL(None)
+    libc.fdopen.restype = ctypes.c_void_p
+    with tempfile.TemporaryFile() as file:
+        stream = ctypes.c_void_p(libc.fdopen(os.dup(file.fileno()), b"w"))
+        assert libc.malloc_info(0, stream) == 0
+        libc.fclose(stream)
+        file.seek(0)
+        return int(re.findall(rb'<system type="current" size="(\d+)"', file.read())[-1])
+
+
+def threaded(levels, threads):
+    """Walk the paths in threads that take turns, each of them with an arena of malloc's."""
+
+    def walk(number):
+        for path in range(number, 2**levels, threads):
+            descend(path, levels, 1)
+        done[number].set()
+        end.wait()
+
+    end, done = threading.Event(), [threading.Event() for _ in range(threads)]
+    collector = HeapCollector(mean_bytes=1, budget_bytes=256 << 20, native=False)
+    collector.start()
+    before = malloc_bytes()
+    for number in range(threads):
+        threading.Thread(target=walk, args=(number,)).start()
+        done[number].wait()
+    grown = malloc_bytes() - before
+    end.set()
+    collector.stop()
+    return {"own_bytes": collector.statistics()["own_bytes"], "malloc_grown_bytes": grown}
+
+
 def main(levels, allocations, mean_bytes, budget_bytes, count_kept=0):
     kept.extend(repeat(None, count_kept))
     kept.clear()
@@ -108,7 +149,8 @@ def main(levels, allocations, mean_bytes, budget_bytes, count_kept=0):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "labels":
-        print(json.dumps(labelled(*map(int, sys.argv[2:]))))
+    modes = {"labels": labelled, "threads": threaded}
+    if sys.argv[1] in modes:
+        print(json.dumps(modes[sys.argv[1]](*map(int, sys.argv[2:]))))
     else:
         print(json.dumps(main(*map(int, sys.argv[1:]))))

@@ -51,6 +51,12 @@ def test_many_stacks_keep_within_the_budget(
     assert [c for c in result["comments"] if c.startswith("whet: folded_bytes=")]
 
 
+def test_tables_are_not_in_the_arenas_of_the_threads_that_fill_them() -> None:
+    result = run_program("threads", 15, 8)
+    assert result["own_bytes"] > 2 * MIB
+    assert result["malloc_grown_bytes"] < result["own_bytes"] / 4
+
+
 def test_many_blocks_in_use_raise_the_interval_and_stay_true() -> None:
     result = run_program(4, 10, 1, MIB, 200_000)
     statistics = result["statistics"]
