@@ -20,6 +20,7 @@ namespace {
 constexpr uint32_t MAX_FRAMES = 10'000;
 
 BlockingLog *the_log = new BlockingLog;
+std::mutex *ending = new std::mutex;  // between a thread's record of its end and the loss of its slot
 std::optional<OwnStackWalker> walker; // set anew only while nobody records
 std::atomic<int> recorders{0};
 std::atomic<uint64_t> lost_events{0};
@@ -118,8 +119,8 @@ bool blocking_record_start(const whet_layout &layout, int64_t threshold_ns) {
 std::vector<LivingThread> blocking_record_stop() {
     std::vector<LivingThread> living;
     {
-        NoThreadEnds until_told;
-        living = living_threads(until_told);
+        auto held = hold_thread_ends();
+        living = living_threads();
         blocking_state.recording = false;
     }
     Py_BEGIN_ALLOW_THREADS;
@@ -133,6 +134,7 @@ void blocking_record_forget_after_fork() {
     blocking_state.recording = false;
     recorders = 0;
     the_log->forget_after_fork();
+    new (ending) std::mutex;
 }
 
 BlockingLog &blocking_log() { return *the_log; }
@@ -168,7 +170,7 @@ void record_unlock(WaitingThread &self, const WaitingThread &waiter, int64_t cou
     });
 }
 
-std::vector<LivingThread> living_threads(const NoThreadEnds &) {
+std::vector<LivingThread> living_threads() {
     std::vector<LivingThread> living;
     for (WaitingThread *t = waiting_threads_begin(); t != waiting_threads_end(); ++t)
         // One that made no call leaves nothing behind that says when it ended.
@@ -177,10 +179,16 @@ std::vector<LivingThread> living_threads(const NoThreadEnds &) {
     return living;
 }
 
-void record_thread_end(WaitingThread &self) {
+std::unique_lock<std::mutex> hold_thread_ends() { return std::unique_lock(*ending); }
+
+std::unique_lock<std::mutex> record_thread_end(WaitingThread &self) {
     Recording recording(self);
     if (!recording.active())
-        return;
+        return {};
+    auto held = hold_thread_ends();
+    // The recording may have stopped meanwhile, with this thread among the living.
+    if (!blocking_state.recording.load())
+        return held;
     ThreadAccount account = thread_account(self);
     the_log->add(0, [&](BlockingRecord &record) {
         uint32_t serial = self.serial.load(std::memory_order_relaxed);
@@ -193,6 +201,7 @@ void record_thread_end(WaitingThread &self) {
         record.cpu_ns = account.cpu_ns;
         record.delay_ns = account.delay_ns;
     });
+    return held;
 }
 
 void record_wait_since_before(WaitingThread &self) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <sys/types.h>
 #include <vector>
 
@@ -58,12 +59,13 @@ void record_unlock(WaitingThread &self, const WaitingThread &waiter, int64_t cou
 // `self` releases the GIL that others have waited for, `count` ticks in all.
 void record_gil_release(WaitingThread &self, int64_t count);
 
-// `self` ends.
-void record_thread_end(WaitingThread &self);
+// `self` ends. What is returned is to be held until it has no slot.
+std::unique_lock<std::mutex> record_thread_end(WaitingThread &self);
 // `self` has come back from the call that it was in when the recording began.
 void record_wait_since_before(WaitingThread &self);
 
-// The threads that are there. While none ends.
-std::vector<LivingThread> living_threads(const NoThreadEnds &);
+// While it is held no thread ends: each has recorded its end, or is one of living_threads().
+std::unique_lock<std::mutex> hold_thread_ends();
+std::vector<LivingThread> living_threads();
 
 } // namespace whet::probe

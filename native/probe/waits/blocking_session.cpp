@@ -153,9 +153,9 @@ ThreadRows BlockingSession::threads() {
     uint64_t before = resolved_until_;
     std::vector<LivingThread> living;
     {
-        NoThreadEnds until_taken;
+        auto held = hold_thread_ends();
         take_log();
-        living = living_threads(until_taken);
+        living = living_threads();
     }
     resolve_taken(before);
     return rows_of(living);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <mutex>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,7 +25,6 @@ std::atomic<size_t> disowned_count{0};
 std::atomic<uint64_t> without_slot{0}, ended_calls{0};
 std::atomic<int64_t> ended_own_ticks{0};
 ThreadCalls calls{};
-std::mutex *ending = new std::mutex;
 
 void free_slot(WaitingThread &slot) {
     slot.begin.store(0);
@@ -38,9 +36,7 @@ void free_slot(WaitingThread &slot) {
 void leave(void *data) {
     auto *slot = static_cast<WaitingThread *>(data);
     waiting_slot = &unrecorded_thread; // calls made while the thread ends pass
-    NoThreadEnds but_this;
-    if (calls.ends)
-        calls.ends(*slot);
+    auto told = calls.ends ? calls.ends(*slot) : std::unique_lock<std::mutex>();
     ended_calls.fetch_add(slot->calls.load());
     ended_own_ticks.fetch_add(slot->own_ticks.load());
     free_slot(*slot);
@@ -183,9 +179,6 @@ WaitingThread *waiting_thread_slowly() {
 WaitingThread *waiting_threads_begin() { return slots; }
 WaitingThread *waiting_threads_end() { return slots + high_water.load(std::memory_order_acquire); }
 
-NoThreadEnds::NoThreadEnds() { ending->lock(); }
-NoThreadEnds::~NoThreadEnds() { ending->unlock(); }
-
 uint64_t threads_without_slot() { return without_slot.load(); }
 EndedThreads ended_threads() { return {ended_calls.load(), ended_own_ticks.load()}; }
 void on_thread_calls(const ThreadCalls &what) { calls = what; }
@@ -228,7 +221,6 @@ bool was_disowned(uint32_t serial) {
 }
 
 void waiting_threads_forget_after_fork() {
-    new (ending) std::mutex; // a thread that is gone may have had it
     for (WaitingThread *slot = waiting_threads_begin(); slot != waiting_threads_end(); ++slot) {
         slot->gil = nullptr;
         slot->begin.store(0);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <sys/types.h>
 
 #include "probe/common/thread_names.hpp"
@@ -69,14 +70,6 @@ WaitingThread *waiting_threads_end();
 
 // Threads that found no slot.
 uint64_t threads_without_slot();
-// While it lives no thread ends: each has told its end, or has its slot.
-class NoThreadEnds {
-  public:
-    NoThreadEnds();
-    ~NoThreadEnds();
-    NoThreadEnds(const NoThreadEnds &) = delete;
-    NoThreadEnds &operator=(const NoThreadEnds &) = delete;
-};
 // Totals of threads that have ended.
 struct EndedThreads {
     uint64_t calls;
@@ -85,8 +78,9 @@ struct EndedThreads {
 EndedThreads ended_threads();
 
 struct ThreadCalls {
-    void (*begins)(WaitingThread &);  // in a thread that is new
-    void (*ends)(WaitingThread &);    // in a thread that ends, before its slot is given up
+    void (*begins)(WaitingThread &); // in a thread that is new
+    // In a thread that ends; what it returns is held until the slot is given up.
+    std::unique_lock<std::mutex> (*ends)(WaitingThread &);
     void (*returns)(WaitingThread &); // at the first call after one that is `since_before`
 };
 void on_thread_calls(const ThreadCalls &calls);
