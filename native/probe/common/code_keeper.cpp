@@ -6,6 +6,7 @@
 #include <atomic>
 #include <deque>
 
+#include "probe/common/memory_fails.hpp"
 #include "probe/common/service.hpp"
 
 namespace whet::probe {
@@ -32,7 +33,8 @@ void keep_for_a_moment(PyObject *code) {
     for (size_t i = 0; i < MAX_COLLECTORS; ++i)
         if (Collector *collector = service_collector(i))
             entry.positions[i] = collector->position();
-    kept->push_back(entry);
+    // Without room in the queue it is kept for good: a sample may name it.
+    unless_memory_fails([&] { kept->push_back(entry); });
     kept_count.store(kept->size(), std::memory_order_release);
 }
 

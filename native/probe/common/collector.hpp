@@ -15,6 +15,9 @@ class Collector {
   public:
     virtual ~Collector() = default;
 
+    // drain() and resolve() may end by std::bad_alloc: what is left comes in another round. What they could
+    // not take is counted as lost.
+
     // On the service thread, about every 0.1 s or 0.25 s, without the GIL; the place for periodic chores.
     virtual void drain() = 0;
     // Has drain() left something that only resolve() can name? Without the GIL.

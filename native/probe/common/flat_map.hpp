@@ -26,15 +26,19 @@ class FlatMap {
         }
     }
 
-    // Set the value, new or not; NONE is as good as removed.
+    // Set the value, new or not; NONE is as good as removed. Only a new key may need memory.
     void put(uint64_t key, uint32_t value) {
-        if (4 * (used_ + 1) > 3 * keys_.size())
+        if (keys_.empty())
             grow();
-        size_t i = home(key);
-        while (keys_[i] != EMPTY && keys_[i] != key)
-            i = (i + 1) & mask();
-        used_ += keys_[i] == EMPTY;
-        keys_[i] = key;
+        size_t i = place_of(key);
+        if (keys_[i] == EMPTY) {
+            if (4 * (used_ + 1) > 3 * keys_.size()) {
+                grow();
+                i = place_of(key);
+            }
+            ++used_;
+            keys_[i] = key;
+        }
         values_[i] = value;
     }
 
@@ -60,6 +64,14 @@ class FlatMap {
         key ^= key >> 32;
         key *= 0x9E3779B97F4A7C15ULL;
         return (key >> 20) & mask();
+    }
+
+    // Where it is, or a free place.
+    size_t place_of(uint64_t key) const {
+        size_t i = home(key);
+        while (keys_[i] != EMPTY && keys_[i] != key)
+            i = (i + 1) & mask();
+        return i;
     }
 
     void grow() {

@@ -347,8 +347,9 @@ void GotPatches::redirect(uintptr_t *slot, const Target &target, const Range &ow
         ++foreign_;
         return;
     }
-    if (write_slot(slot, target.replacement, relro))
-        slots_.push_back({slot, value, target.replacement, relro});
+    slots_.push_back({slot, value, target.replacement, relro});
+    if (!write_slot(slot, target.replacement, relro))
+        slots_.pop_back();
 }
 
 void GotPatches::restore() {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <dlfcn.h>
 
+#include "probe/common/memory_fails.hpp"
 #include "probe/heap/heap_events.hpp"
 
 namespace whet::probe {
@@ -21,10 +22,12 @@ std::atomic<int> watching{0};
 void patch_all() {
     int saved_errno = errno;
     Uncounted uncounted;
-    lookups->patch();
-    for (auto &place : watched)
-        if (GotPatches *patches = place.load(std::memory_order_acquire))
-            patches->patch();
+    unless_memory_fails([] {
+        lookups->patch();
+        for (auto &place : watched)
+            if (GotPatches *patches = place.load(std::memory_order_acquire))
+                patches->patch();
+    });
     errno = saved_errno;
 }
 

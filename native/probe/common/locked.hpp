@@ -1,4 +1,4 @@
-// A mutex taken by a thread that has the GIL, without ever waiting with it.
+// A mutex taken by a thread that has the GIL, without ever waiting with it; and work done without it.
 #pragma once
 
 #include <Python.h>
@@ -22,6 +22,18 @@ class Locked {
 
   private:
     std::mutex &mutex_;
+};
+
+// The GIL is given up for as long as it lives, also where that ends by an exception.
+class WithoutGil {
+  public:
+    WithoutGil() : state_(PyEval_SaveThread()) {}
+    ~WithoutGil() { PyEval_RestoreThread(state_); }
+    WithoutGil(const WithoutGil &) = delete;
+    WithoutGil &operator=(const WithoutGil &) = delete;
+
+  private:
+    PyThreadState *state_;
 };
 
 } // namespace whet::probe

@@ -94,10 +94,9 @@ void FunctionNamer::read_modules() {
 }
 
 const std::string &FunctionNamer::module_of(const std::string &filename) {
-    auto [slot, fresh] = resolved_.emplace(filename, std::string());
-    if (!fresh)
-        return slot->second;
-    std::string &module = slot->second;
+    if (auto known = resolved_.find(filename); known != resolved_.end())
+        return known->second;
+    std::string module;
     if (filename.starts_with("<frozen ") && filename.ends_with(">")) {
         module = filename.substr(8, filename.size() - 9);
     } else if (filename.empty() || filename[0] == '<') {
@@ -107,7 +106,7 @@ const std::string &FunctionNamer::module_of(const std::string &filename) {
         auto known = module_by_file_.find(filename);
         module = known != module_by_file_.end() ? known->second : module_from_path(filename);
     }
-    return module;
+    return resolved_.emplace(filename, std::move(module)).first->second;
 }
 
 FunctionName FunctionNamer::name(uintptr_t address) {

@@ -13,6 +13,7 @@
 #include "probe/common/code_keeper.hpp"
 #include "probe/common/got.hpp"
 #include "probe/common/loads.hpp"
+#include "probe/common/memory_fails.hpp"
 #include "probe/common/own_threads.hpp"
 #include "probe/common/safe_read.hpp"
 #include "probe/common/thread_names.hpp"
@@ -119,7 +120,7 @@ template <class Resolve> void resolve_with(Resolve resolve) {
     int collecting = PyGC_Disable();
     for (size_t i = 0; i < MAX_COLLECTORS; ++i)
         if (collectors[i])
-            resolve(i, *collectors[i]);
+            unless_memory_fails([&] { resolve(i, *collectors[i]); });
     if (collecting)
         PyGC_Enable();
     code_keeper_release();
@@ -148,7 +149,7 @@ void *service_main(void *) {
         for (size_t i = 0; i < MAX_COLLECTORS; ++i)
             if (Collector *collector = collectors[i])
                 account.charge(i, [&] {
-                    collector->drain();
+                    unless_memory_fails([&] { collector->drain(); });
                     wanted |= collector->wants_python();
                 });
         if (wanted) {

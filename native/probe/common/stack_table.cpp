@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "probe/common/labels.hpp"
+#include "probe/common/locked.hpp"
 #include "probe/tasks/task_labels.hpp"
 
 namespace whet::probe {
@@ -38,10 +39,11 @@ void StackTable::resolve(const Frame *frames, size_t count) {
 
 uint32_t StackTable::location(const Frame &frame) {
     Code &code = resolve_code(frame.code);
-    auto [slot, fresh] = code.locations.try_emplace(frame.instr_off, 0);
-    if (fresh)
-        slot->second = location_id(code.function, source_line(frame.code, frame.instr_off));
-    return slot->second;
+    if (auto known = code.locations.find(frame.instr_off); known != code.locations.end())
+        return known->second;
+    uint32_t id = location_id(code.function, source_line(frame.code, frame.instr_off));
+    code.locations.emplace(frame.instr_off, id);
+    return id;
 }
 
 uint32_t StackTable::adopt(const StackTable &other, uint32_t location) {
@@ -81,18 +83,20 @@ StackTable::Interned StackTable::intern(const Frame *frames, size_t count, uint3
 }
 
 StackTable::Code &StackTable::resolve_code(uintptr_t address) {
-    auto [slot, fresh] = codes_.try_emplace(address);
-    if (fresh)
-        slot->second.function = function_id(namer_.name(address));
-    return slot->second;
+    if (auto known = codes_.find(address); known != codes_.end())
+        return known->second;
+    uint32_t function = function_id(namer_.name(address));
+    return codes_.emplace(address, Code{function, {}}).first->second;
 }
 
 uint32_t StackTable::function_id(FunctionName name) {
     std::string key = name.name + '\0' + name.filename + '\0' + std::to_string(name.start_line);
-    auto [slot, fresh] = function_ids_.try_emplace(std::move(key), functions_.size());
-    if (fresh)
-        functions_.push_back(std::move(name));
-    return slot->second;
+    if (auto known = function_ids_.find(key); known != function_ids_.end())
+        return known->second;
+    auto id = static_cast<uint32_t>(functions_.size());
+    functions_.push_back(std::move(name));
+    function_ids_.emplace(std::move(key), id);
+    return id;
 }
 
 uint32_t StackTable::location_id(uint32_t function, int64_t line) {
@@ -246,11 +250,8 @@ std::string ProfileWriter::encode(int64_t started_wall_ns, int64_t duration_ns) 
     m.build_id.push_back(0);
     for (auto *flag : {&m.has_functions, &m.has_filenames, &m.has_line_numbers, &m.has_inline_frames})
         flag->push_back(1);
-    std::string encoded;
-    Py_BEGIN_ALLOW_THREADS;
-    encoded = whet::encode(out_);
-    Py_END_ALLOW_THREADS;
-    return encoded;
+    WithoutGil unlocked;
+    return whet::encode(out_);
 }
 
 } // namespace whet::probe

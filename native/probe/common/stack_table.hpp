@@ -2,7 +2,8 @@
 //
 // Stacks are a tree of (caller node, location) pairs, node 0 is the root. A stack whose code
 // objects are known is interned without the GIL; for others resolve() is called with it first.
-// Not thread-safe: the owner's mutex is held around every call.
+// Not thread-safe: the owner's mutex is held around every call. A call that throws std::bad_alloc leaves
+// all that is known as it was.
 #pragma once
 
 #include <cstdint>

@@ -63,19 +63,20 @@ void ThreadNames::refresh() {
 }
 
 void ThreadNames::resolve(uint32_t serial, pid_t tid) {
-    auto [id, fresh] = name_of_.try_emplace(serial, 0);
-    if (!fresh)
+    if (name_of_.contains(serial))
         return;
     if (python_names_.empty())
         python_names_ = python_thread_names();
+    uint32_t id;
     if (auto found = python_names_.find(tid); found != python_names_.end()) {
-        id->second = intern(found->second);
+        id = intern(found->second);
     } else if (tid == getpid()) {
-        id->second = intern("MainThread");
+        id = intern("MainThread");
     } else {
         std::string name = tid ? kernel_thread_name(tid) : "";
-        id->second = name.empty() ? intern("(ended thread)") : provisional(name, tid);
+        id = name.empty() ? intern("(ended thread)") : provisional(name, tid);
     }
+    name_of_.emplace(serial, id);
 }
 
 // A name that may change is nobody else's.
@@ -91,10 +92,12 @@ uint32_t ThreadNames::provisional(const std::string &name, pid_t tid) {
 uint32_t ThreadNames::intern(const std::string &name) {
     bool full = names_.size() >= MAX_NAMES && !ids_.contains(name);
     const std::string &shown = full ? std::string("(other threads)") : name;
-    auto [slot, fresh] = ids_.try_emplace(shown, names_.size());
-    if (fresh)
-        names_.push_back(shown);
-    return slot->second;
+    if (auto known = ids_.find(shown); known != ids_.end())
+        return known->second;
+    auto id = static_cast<uint32_t>(names_.size());
+    names_.push_back(shown);
+    ids_.emplace(shown, id);
+    return id;
 }
 
 } // namespace whet::probe

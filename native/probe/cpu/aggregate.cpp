@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "probe/common/memory_fails.hpp"
 #include "probe/cpu/threads.hpp"
 
 namespace whet::probe {
@@ -16,10 +17,22 @@ pid_t sampled_tid(const Record &record) {
 } // namespace
 
 void Aggregate::add(const Record &record) {
-    if (threads_.knows(record.thread_serial) && stacks_.knows(record.frames(), record.frame_count)) {
-        add_known(record);
-        return;
-    }
+    unless_memory_fails(
+        [&] {
+            if (threads_.knows(record.thread_serial) && stacks_.knows(record.frames(), record.frame_count))
+                add_known(record);
+            else
+                keep_until_resolved(record);
+        },
+        [&] { lose(record); });
+}
+
+void Aggregate::lose(const Record &record) {
+    ++totals_.lost;
+    totals_.lost_cpu_ns += record.cpu_ns;
+}
+
+void Aggregate::keep_until_resolved(const Record &record) {
     size_t words = record.bytes.load(std::memory_order_relaxed) / sizeof(uint64_t);
     size_t at = waiting_.size();
     waiting_.resize(at + words);
@@ -28,6 +41,7 @@ void Aggregate::add(const Record &record) {
 
 void Aggregate::add_known(const Record &record) {
     auto [node, folded] = stacks_.intern(record.frames(), record.frame_count, record.flags);
+    Sample &sample = samples_[{node, threads_.id(record.thread_serial), record.label_set}];
     totals_.truncated += (record.flags & STACK_TRUNCATED) != 0;
     totals_.rejected += (record.flags & STACK_REJECTED) != 0;
     totals_.native += (record.flags & STACK_NATIVE) != 0;
@@ -36,7 +50,6 @@ void Aggregate::add_known(const Record &record) {
     ++totals_.samples;
     totals_.cpu_ns += record.cpu_ns;
     totals_.cpu_ns_squared += static_cast<double>(record.cpu_ns) * static_cast<double>(record.cpu_ns);
-    Sample &sample = samples_[{node, threads_.id(record.thread_serial), record.label_set}];
     sample.count += 1;
     sample.cpu_ns += record.cpu_ns;
 }
@@ -46,9 +59,13 @@ void Aggregate::resolve() {
     for (size_t at = 0; at < waiting_.size();) {
         auto &record = *reinterpret_cast<const Record *>(waiting_.data() + at);
         at += record.bytes.load(std::memory_order_relaxed) / sizeof(uint64_t);
-        threads_.resolve(record.thread_serial, sampled_tid(record));
-        stacks_.resolve(record.frames(), record.frame_count);
-        add_known(record);
+        unless_memory_fails(
+            [&] {
+                threads_.resolve(record.thread_serial, sampled_tid(record));
+                stacks_.resolve(record.frames(), record.frame_count);
+                add_known(record);
+            },
+            [&] { lose(record); });
     }
     waiting_.clear();
     if (waiting_.capacity() > (1u << 20))

@@ -21,6 +21,8 @@ struct Totals {
     double cpu_ns_squared = 0; // of single samples, for the design effect
     uint64_t truncated = 0, rejected = 0, native = 0, foreign = 0;
     uint64_t folded = 0; // samples whose stack lost its leaf end to the node budget
+    uint64_t lost = 0;   // samples for which there was no memory
+    int64_t lost_cpu_ns = 0;
 };
 
 class Aggregate {
@@ -54,7 +56,9 @@ class Aggregate {
         int64_t count = 0, cpu_ns = 0;
     };
 
+    void keep_until_resolved(const Record &record);
     void add_known(const Record &record);
+    void lose(const Record &record);
 
     StackTable stacks_{MAX_NODES};
     ThreadNames threads_;

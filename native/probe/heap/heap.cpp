@@ -8,6 +8,7 @@
 
 #include "probe/common/clock.hpp"
 #include "probe/common/interpreter.hpp"
+#include "probe/common/memory_fails.hpp"
 #include "probe/common/safe_read.hpp"
 #include "probe/common/service.hpp"
 #include "probe/common/thread_names.hpp"
@@ -79,15 +80,18 @@ void heap_sampled(void *block, size_t size, int64_t counted) {
     if (thread.holding || this_thread().ours)
         return;
     HeapHeld held;
-    if (running && epoch >= running->first_epoch)
-        running->sample(block, size, mean, counted);
+    if (!running || epoch < running->first_epoch)
+        return;
+    running->sample(block, size, mean, counted);
+    if (!running->book.is_whole())
+        heap_change_epoch(false);
 }
 
 Released heap_forget(void *block) {
     if (heap_thread.holding)
         return {};
     HeapHeld held;
-    if (!running)
+    if (!running || !running->book.is_whole())
         return {};
     return {running->book.forget(reinterpret_cast<uintptr_t>(block)),
             heap_epoch.load(std::memory_order_relaxed)};
@@ -96,7 +100,8 @@ Released heap_forget(void *block) {
 void heap_remember(const Released &released) {
     HeapHeld held;
     if (running && released.epoch == heap_epoch.load(std::memory_order_relaxed))
-        running->book.remember(released.entry);
+        unless_memory_fails([&] { running->book.remember(released.entry); },
+                            [&] { running->book.lose(released.entry.size); });
 }
 
 // ---- fork -------------------------------------------------------------------------------------
@@ -221,7 +226,7 @@ void heap_stop(PyObject *get_objects) {
     if (!last || last->stopped_mono_ns)
         return;
     // While frees are still noticed: a block that is listed is what it was.
-    last->keep_types(get_objects);
+    unless_memory_fails([&] { last->keep_types(get_objects); });
     last->turns.begin(0, 0);
     last->stopped_mono_ns = clock_ns(CLOCK_MONOTONIC);
     {
@@ -289,6 +294,8 @@ std::map<std::string, double> heap_statistics() {
         {"folded_objects", t.folded.objects},
         {"folded_bytes", t.folded.bytes},
         {"unlabelled_bytes", t.unlabelled.bytes},
+        {"lost_objects", t.lost.objects},
+        {"lost_bytes", t.lost.bytes},
         {"rate_raised", static_cast<double>(t.thinnings)},
         {"hooks_mended", static_cast<double>(s.mended.load())},
         {"hooks_left", static_cast<double>(s.hooks_left)},

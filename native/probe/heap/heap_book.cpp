@@ -44,10 +44,11 @@ Amount HeapBook::weigh(uint64_t size) const {
     return {objects, objects * static_cast<double>(size)};
 }
 
-bool HeapBook::sample(const Sample &s, uint64_t *random) {
+void HeapBook::sample(const Sample &s, uint64_t *random) {
     if (s.mean != mean_ &&
         draw(random) * sampling_probability(s.size, s.mean) >= sampling_probability(s.size, mean_))
-        return false;
+        return;
+    live_.make_room();
     Cell key{};
     key.node = stacks_.intern(s.frames, s.frame_count, s.stack_flags);
     key.thread = shown_thread(s.thread);
@@ -61,12 +62,18 @@ bool HeapBook::sample(const Sample &s, uint64_t *random) {
     // Freed by a way that is not watched, or the address would not have come again.
     forget(s.block);
     remember({s.block, s.size, cell, s.since});
+}
+
+bool HeapBook::keep_within_budget(uint64_t *random) {
     bool many_live = live_.size() > max_live_, many_stacks = bytes() - live_.bytes() > fold_at_bytes_;
     if (many_live)
         raise_mean(random);
     if (many_stacks) {
+        // Where folding does not help, or there is no memory for it, it is not tried again at once.
+        auto next = [&] { return std::max(max_stack_bytes_, (bytes() - live_.bytes()) / 4 * 5); };
+        fold_at_bytes_ = next();
         fold();
-        fold_at_bytes_ = std::max(max_stack_bytes_, (bytes() - live_.bytes()) / 4 * 5);
+        fold_at_bytes_ = next();
     }
     return many_live || many_stacks;
 }
@@ -112,8 +119,9 @@ uint32_t HeapBook::cell_of(const Cell &key) {
         if (same(cells_[i], key))
             return i;
     auto id = static_cast<uint32_t>(cells_.size());
-    cells_.push_back(key);
+    next_same_hash_.resize(cells_.size()); // one more where there was no memory for its cell
     next_same_hash_.push_back(first);
+    cells_.push_back(key);
     cell_ids_.put(h, id);
     return id;
 }
@@ -158,11 +166,12 @@ void HeapBook::raise_mean(uint64_t *random) {
 
 void HeapBook::double_mean(uint64_t *random) {
     note_peak();
-    int64_t old = mean_;
-    mean_ *= 2;
+    const int64_t twice = 2 * mean_;
     live_.filter([&](const Live &entry) {
-        return draw(random) * sampling_probability(entry.size, old) < sampling_probability(entry.size, mean_);
+        return draw(random) * sampling_probability(entry.size, mean_) <
+               sampling_probability(entry.size, twice);
     });
+    mean_ = twice;
     totals_.live = live_now();
 }
 
@@ -212,8 +221,10 @@ void HeapBook::drop_labels(OwnVector<Cell> &cells) {
 
 void HeapBook::fold() {
     ++totals_.folds;
+    std::vector<bool> keep = worth_keeping();
+    begin_rewriting();
     drop_labels(cells_);
-    OwnVector<uint32_t> moved = stacks_.fold(worth_keeping());
+    OwnVector<uint32_t> moved = stacks_.fold(keep);
     regroup([&](Cell &key, size_t) {
         key.node = moved[key.node];
         key.thread = shown_thread(key.thread);
@@ -221,6 +232,13 @@ void HeapBook::fold() {
         if (stacks_.is_folded(key.node))
             key.labels = 0;
     });
+    whole_ = true;
+}
+
+// What is rewritten is there twice. Without room for that it is not begun.
+void HeapBook::begin_rewriting() {
+    OwnVector<char>().reserve(bytes());
+    whole_ = false;
 }
 
 // Change the key of each cell, which has a number, too; those whose keys are the same then become one.
@@ -256,10 +274,12 @@ bool HeapBook::end_window(bool merges) {
         return false;
     std::vector<bool> in_use(cells_.size());
     live_.each([&](const Live &entry) { in_use[entry.cell] = true; });
+    begin_rewriting();
     regroup([&](Cell &key, size_t number) {
         if (!in_use[number])
             key.thread = key.labels = 0, key.size_class = 0;
     });
+    whole_ = true;
     merge_at_cells_ = std::max(LEAST_CELLS_MERGED, 2 * cells_.size());
     return true;
 }
@@ -269,7 +289,7 @@ bool HeapBook::end_window(bool merges) {
 HeapTotals HeapBook::totals() const {
     HeapTotals totals = totals_;
     for (const Cell &cell : cells_)
-        if (stacks_.is_folded(cell.node))
+        if (whole_ && stacks_.is_folded(cell.node))
             totals.folded.add(cell.allocated);
     return totals;
 }

@@ -46,6 +46,7 @@ struct Cell {
 struct HeapTotals {
     Amount allocated, live, peak, folded;
     Amount unlabelled; // whose labels were dropped
+    Amount lost;       // for which there was no memory
     uint64_t samples = 0, folds = 0, thinnings = 0;
 };
 
@@ -64,9 +65,16 @@ class HeapBook {
         const Frame *frames;
         size_t frame_count;
     };
+    // All that adds something may throw std::bad_alloc; then the book is as it was, or not whole any more.
+
     // Add a sampled block, unless it was drawn with a smaller mean and does not survive today's.
-    // True if the mean has changed, or cells have got new numbers.
-    bool sample(const Sample &sample, uint64_t *random);
+    void sample(const Sample &sample, uint64_t *random);
+    // Where there is too much: true if the mean has changed, or cells have got new numbers.
+    bool keep_within_budget(uint64_t *random);
+    // A sampled block of this size that sample() could not take.
+    void lose(uint64_t size) { totals_.lost.add(weigh(size)); }
+    // False where memory ran out while the book was rewritten: nothing in it may be used.
+    bool is_whole() const { return whole_; }
     // A block is freed: its entry, with block 0 if it was not sampled.
     Live forget(uintptr_t block);
     // A block that was forgotten is alive after all.
@@ -106,6 +114,7 @@ class HeapBook {
     bool same(const Cell &a, const Cell &b) const;
     void raise_mean(uint64_t *random);
     void fold();
+    void begin_rewriting();
     std::vector<bool> worth_keeping() const;
     template <class ChangeKey> void regroup(ChangeKey change_key);
     void drop_labels(OwnVector<Cell> &cells);
@@ -116,6 +125,7 @@ class HeapBook {
     size_t max_live_, max_stack_bytes_;
     size_t fold_at_bytes_; // max_stack_bytes_, or more where folding did not help
     size_t names_bytes_ = 0;
+    bool whole_ = true;
     HeapStacks stacks_;
     LiveTable live_;
     OwnVector<Cell> cells_;

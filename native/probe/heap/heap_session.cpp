@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
+#include <stdexcept>
 #include <tuple>
 #include <unistd.h>
 
 #include "probe/common/clock.hpp"
+#include "probe/common/memory_fails.hpp"
 #include "probe/common/safe_read.hpp"
 #include "probe/common/service.hpp"
 #include "probe/heap/heap_hooks.hpp"
@@ -88,6 +90,14 @@ int64_t HeapSession::elapsed_ns() const {
 }
 
 void HeapSession::sample(void *block, size_t size, int64_t mean, int64_t counted) {
+    unless_memory_fails([&] { take(block, size, mean, counted); }, [&] { book.lose(size); });
+    unless_memory_fails([&] {
+        if (book.keep_within_budget(&heap_thread.random))
+            heap_change_epoch(true);
+    });
+}
+
+void HeapSession::take(void *block, size_t size, int64_t mean, int64_t counted) {
     const uint64_t number = begun_.fetch_add(1, std::memory_order_acq_rel);
     bool each = mean >= TIMED_MEAN, timed = each || number % TIMED_EACH == 0;
     int64_t begin = timed ? clock_ns(CLOCK_MONOTONIC) : 0;
@@ -95,8 +105,8 @@ void HeapSession::sample(void *block, size_t size, int64_t mean, int64_t counted
     OwnStack stack = walker_.measure(reader, frames_.data());
     const ThisThread &thread = this_thread();
     if (seen_threads_.find(thread.serial) == FlatMap::NONE) {
-        seen_threads_.put(thread.serial, 1);
         new_threads_.emplace_back(thread.serial, thread.tid);
+        seen_threads_.put(thread.serial, 1);
         service_wake(); // its name goes when it ends
     }
     double objects = book.weigh(size).objects;
@@ -116,8 +126,7 @@ void HeapSession::sample(void *block, size_t size, int64_t mean, int64_t counted
     sample.stack_flags = stack.flags;
     sample.frames = frames_.data();
     sample.frame_count = stack.frames;
-    if (book.sample(sample, &heap_thread.random))
-        heap_change_epoch(true);
+    book.sample(sample, &heap_thread.random);
     if (timed)
         sampling_ns += std::min(clock_ns(CLOCK_MONOTONIC) - begin, LONGEST_SAMPLE_NS) *
                        static_cast<int64_t>(each ? 1 : TIMED_EACH);
@@ -168,7 +177,7 @@ void HeapSession::keep_pace() {
         return;
     samples_due_ = rate;
     HeapHeld held;
-    if (book.mean() >= MOST_PACED_MEAN)
+    if (!book.is_whole() || book.mean() >= MOST_PACED_MEAN)
         return;
     book.double_mean(&random_);
     heap_change_epoch(true);
@@ -178,7 +187,7 @@ bool HeapSession::wants_python() {
     if (time_to_mend_.load(std::memory_order_relaxed) || turns.is_due())
         return true;
     HeapHeld held;
-    return !book.stacks().unnamed().empty() || !new_threads_.empty();
+    return book.is_whole() && (!book.stacks().unnamed().empty() || !new_threads_.empty());
 }
 
 void HeapSession::resolve() {
@@ -187,9 +196,16 @@ void HeapSession::resolve() {
         mended.fetch_add(static_cast<uint64_t>(heap_hooks_mend()));
     if (!stopped_mono_ns)
         turns.take();
+    if (!is_whole())
+        return;
     name_threads();
     name_locations();
     compact_names();
+}
+
+bool HeapSession::is_whole() const {
+    HeapHeld held;
+    return book.is_whole();
 }
 
 void HeapSession::name_threads() {
@@ -258,7 +274,8 @@ void HeapSession::forget_code(uintptr_t code) {
     Uncounted uncounted;
     names_->forget_code(code);
     HeapHeld held;
-    book.stacks().forget_code(code);
+    if (book.is_whole())
+        book.stacks().forget_code(code);
 }
 
 // Until the types have been used the GIL must not be given up: blocks may become other objects.
@@ -332,6 +349,12 @@ class HeapSession::Writer {
 
 namespace {
 
+void must_be_whole(const HeapBook &book) {
+    if (!book.is_whole())
+        throw std::runtime_error("memory ran out while the heap's stacks were being folded: what was "
+                                 "recorded is lost");
+}
+
 // Ages are told in steps of four: under a second, 1, 4, 16, 64 ... seconds.
 int64_t age_class(int64_t seconds) {
     int64_t bound = 1;
@@ -378,6 +401,7 @@ std::string HeapSession::write(const std::vector<std::string> &comments, PyObjec
     int64_t end_ns = 0;
     auto written = [&] {
         HeapHeld held;
+        must_be_whole(book);
         end_ns = elapsed_ns();
         Writer w(*this);
         for (const char *type : {"alloc", "inuse"}) {
@@ -402,8 +426,12 @@ std::string HeapSession::write(const std::vector<std::string> &comments, PyObjec
             w.end(cell, row.age_s, types.name(row.type));
         }
         if (ends_window) {
-            if (book.end_window(merges))
-                heap_change_epoch(true);
+            unless_memory_fails([&] {
+                if (book.end_window(merges))
+                    heap_change_epoch(true);
+            });
+            if (!book.is_whole())
+                heap_change_epoch(false);
             window_begin_ns_ = end_ns;
         }
         return std::move(w.out);
@@ -417,6 +445,7 @@ std::string HeapSession::write_peak(const std::vector<std::string> &comments) {
     Uncounted uncounted;
     auto written = [this] {
         HeapHeld held;
+        must_be_whole(book);
         book.note_peak();
         Writer w(*this);
         w.out.sample_type("inuse_objects", "count");

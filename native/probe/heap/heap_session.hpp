@@ -49,6 +49,7 @@ class HeapSession final : public Collector {
     HeapSession(const HeapOptions &options, const whet_layout &layout);
 
     // A block was sampled by the calling thread; its hook has counted so much. Holding the mutex.
+    // Without memory for it, it is counted as lost; see HeapBook::is_whole() for what may come of it.
     void sample(void *block, size_t size, int64_t mean, int64_t counted);
 
     void drain() override;
@@ -90,6 +91,7 @@ class HeapSession final : public Collector {
   private:
     class Writer;
 
+    void take(void *block, size_t size, int64_t mean, int64_t counted);
     void name_threads();
     void name_locations();
     void compact_names();
@@ -98,6 +100,7 @@ class HeapSession final : public Collector {
     bool keeps_pace() const { return most_samples_per_s.load(std::memory_order_relaxed) != 0; }
     HeapTypes look_for_types(_object *get_objects, int64_t limit_ns);
     int64_t elapsed_ns() const;
+    bool is_whole() const;
 
     OwnStackWalker walker_;
     std::vector<Frame> frames_;

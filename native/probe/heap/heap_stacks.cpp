@@ -33,8 +33,8 @@ uint32_t HeapStacks::location_of(const Frame &frame) {
     if (location == FlatMap::NONE) {
         location = static_cast<uint32_t>(names_.size());
         names_.push_back(UNNAMED);
-        location_ids_.put(key, location);
         unnamed_.push_back({location, frame});
+        location_ids_.put(key, location);
     }
     return location;
 }

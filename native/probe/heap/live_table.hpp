@@ -83,10 +83,15 @@ class LiveTable {
   public:
     explicit LiveTable(LiveFilter &filter) : filter_(filter) {}
 
-    // Add an entry; its address must not be there yet.
-    void put(const Live &entry) {
+    // For one more entry.
+    void make_room() {
         if (4 * (used_ + 1) > 3 * slots_.size())
             grow();
+    }
+
+    // Add an entry; its address must not be there yet.
+    void put(const Live &entry) {
+        make_room();
         slots_[free_place(entry.block)] = entry;
         ++used_;
         filter_.add(entry.block);

@@ -6,9 +6,12 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <new>
 #include <unordered_map>
+#include <utility>
 
 #include "probe/common/interpreter.hpp"
+#include "probe/common/memory_fails.hpp"
 #include "probe/common/service.hpp"
 #include "probe/common/stack_table.hpp"
 #include "probe/common/stack_walk.hpp"
@@ -78,6 +81,7 @@ class TaskSession final : public Collector {
 
     void step_begins(Step &step, PyObject *coroutine);
     void step_ends(Step &step, PyObject *coroutine, PySendResult result);
+    void lose(Step &step); // there was no memory for what is known of it
     void add_waiting(const std::vector<void *> &waiting);
     void add_wait(PyObject *coroutine, uint32_t label, int64_t ticks_waited);
 
@@ -89,7 +93,7 @@ class TaskSession final : public Collector {
     std::unordered_map<uintptr_t, Known> coroutines;
     std::unordered_map<WaitKey, Wait, WaitKeyHash> waits;
     std::vector<SlowStep> slow;
-    uint64_t steps = 0, tasks = 0, slow_steps = 0, waits_recorded = 0, hook_ticks = 0, folded = 0;
+    uint64_t steps = 0, tasks = 0, slow_steps = 0, waits_recorded = 0, hook_ticks = 0, folded = 0, lost = 0;
     int64_t busy = 0; // ticks in steps
 
   private:
@@ -190,8 +194,8 @@ void TaskSession::add_wait(PyObject *coroutine, uint32_t label, int64_t ticks_wa
             return;
         weight = 1 / chance;
     }
-    ++waits_recorded;
     Wait &wait = waits[{chain_node(coroutine), label}];
+    ++waits_recorded;
     wait.count += weight;
     wait.ns += weight * static_cast<double>(ticks_to_ns(ticks_waited));
 }
@@ -213,10 +217,9 @@ void TaskSession::step_begins(Step &step, PyObject *coroutine) {
     if (fresh || state_of(coroutine, walker.layout()) == walker.layout().state_created) {
         ++tasks;
         known = {running_task_label(), 0};
-    } else if (known.suspended) {
-        add_wait(coroutine, known.label, now - known.suspended);
+    } else if (int64_t since = std::exchange(known.suspended, 0)) {
+        add_wait(coroutine, known.label, now - since);
     }
-    known.suspended = 0;
     ++steps;
     step.label = known.label;
     step.node = 0;
@@ -255,6 +258,11 @@ void TaskSession::step_ends(Step &step, PyObject *coroutine, PySendResult result
         coroutines.clear();
 }
 
+void TaskSession::lose(Step &step) {
+    step.begun.store(0, std::memory_order_relaxed);
+    ++lost;
+}
+
 // Without the GIL: is any step slow already?
 void TaskSession::drain() {
     int64_t now = ticks();
@@ -287,31 +295,37 @@ void TaskSession::resolve() {
 
 // ---- the slot -----------------------------------------------------------------------------------
 
-Step &step_of_this_thread() {
+// nullptr where there is no memory for one.
+Step *step_of_this_thread() {
     if (!own_step) {
-        own_step = new Step;
+        own_step = new (std::nothrow) Step;
+        if (!own_step)
+            return nullptr;
         Step *head = all_steps.load(std::memory_order_relaxed);
         do
             own_step->next.store(head, std::memory_order_relaxed);
         while (!all_steps.compare_exchange_weak(head, own_step, std::memory_order_release));
     }
     own_step->tstate = reinterpret_cast<uintptr_t>(PyThreadState_Get());
-    return *own_step;
+    return own_step;
 }
 
 PySendResult watched_send(PyObject *coroutine, PyObject *argument, PyObject **result) {
     // Inner coroutines, and steps of loops that run inside a step, belong to the outermost one.
     if (in_step || !running)
         return original(coroutine, argument, result);
-    Step &step = step_of_this_thread();
+    Step *step = step_of_this_thread();
+    if (!step)
+        return original(coroutine, argument, result);
     in_step = true;
-    running->step_begins(step, coroutine);
+    unless_memory_fails([&] { running->step_begins(*step, coroutine); }, [&] { running->lose(*step); });
     PySendResult sent = original(coroutine, argument, result);
     in_step = false;
     current_task_label = 0;
     current_task_frame = 0;
     if (running)
-        running->step_ends(step, coroutine, sent);
+        unless_memory_fails([&] { running->step_ends(*step, coroutine, sent); },
+                            [&] { running->lose(*step); });
     return sent;
 }
 
@@ -368,7 +382,7 @@ void tasks_stop(const std::vector<void *> &waiting) {
     if (!running)
         return;
     TaskSession *session = running;
-    session->add_waiting(waiting);
+    unless_memory_fails([&] { session->add_waiting(waiting); });
     running = nullptr;
     give_slot_back();
     session->stopped = ticks();
@@ -461,6 +475,7 @@ std::map<std::string, double> tasks_statistics() {
         {"longest_step_ns", static_cast<double>(longest_ns)},
         {"hook_ns", static_cast<double>(ticks_to_ns(static_cast<int64_t>(s.hook_ticks)))},
         {"folded", static_cast<double>(s.folded)},
+        {"lost", static_cast<double>(s.lost)},
         {"names_refused", static_cast<double>(task_labels_refused())},
     };
 }

@@ -6,6 +6,7 @@
 
 #include "probe/common/interpreter.hpp"
 #include "probe/common/locked.hpp"
+#include "probe/common/memory_fails.hpp"
 #include "probe/common/safe_read.hpp"
 #include "probe/common/service.hpp"
 #include "probe/waits/blocking_calls.hpp"
@@ -114,12 +115,12 @@ void blocking_stop() {
     std::vector<LivingThread> living = blocking_record_stop();
     s.stopped_mono_ns = clock_ns(CLOCK_MONOTONIC);
     service_resolve();
-    s.look_at_running();
-    {
+    unless_memory_fails([&] {
+        s.look_at_running();
         Locked lock(s.mutex);
         s.table.keep_running();
-    }
-    s.keep_threads(living);
+    });
+    unless_memory_fails([&] { s.keep_threads(living); });
     running = false;
     blocking_calls_restore();
     service_leave(s);

@@ -72,10 +72,8 @@ void add_with_stack(WaitingThread &self, int64_t count, const Reader &reader, Fi
         walker->copy(reader, stack, record.frames());
         fill(record);
     });
-    if (!added) {
-        lost_events.fetch_add(1);
-        lost_ticks.fetch_add(count);
-    }
+    if (!added)
+        blocking_lose(count);
     // A thread that is new must be named before it ends.
     if (!self.met || !added || the_log->filling())
         service_wake();
@@ -139,6 +137,10 @@ void blocking_record_forget_after_fork() {
 
 BlockingLog &blocking_log() { return *the_log; }
 Lost blocking_lost() { return {lost_events.load(), lost_ticks.load()}; }
+void blocking_lose(int64_t ticks) {
+    lost_events.fetch_add(1);
+    lost_ticks.fetch_add(ticks);
+}
 
 void record_wait(WaitingThread &self, CallKind kind, uintptr_t object, Interval when, int64_t cpu_ns,
                  uint32_t contentions) {

@@ -43,7 +43,8 @@ struct Lost {
     uint64_t events;
     int64_t ticks;
 };
-Lost blocking_lost(); // for want of room in the log
+Lost blocking_lost(); // for want of room in the log, or of memory
+void blocking_lose(int64_t ticks);
 
 // All below: in the waiting or releasing thread, right after the call or before it. errno stays.
 

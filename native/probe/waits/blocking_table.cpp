@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "probe/common/clock.hpp"
+#include "probe/common/memory_fails.hpp"
 #include "probe/common/names.hpp"
 #include "probe/waits/blocking_threads.hpp"
 #include "probe/waits/ticks.hpp"
@@ -51,10 +52,17 @@ size_t BlockingTable::KeyHash::operator()(const Key &key) const {
 
 // Records are added in their order: a lock's release comes before the end of the wait for it.
 void BlockingTable::add(const BlockingRecord &record) {
-    if (waiting_.empty() && known(record)) {
-        add_known(record);
-        return;
-    }
+    unless_memory_fails(
+        [&] {
+            if (waiting_.empty() && known(record))
+                add_known(record);
+            else
+                keep_until_resolved(record);
+        },
+        [&] { blocking_lose(record.ticks); });
+}
+
+void BlockingTable::keep_until_resolved(const BlockingRecord &record) {
     size_t at = waiting_.size();
     waiting_.resize(at + record.bytes / sizeof(uint64_t));
     std::memcpy(waiting_.data() + at, static_cast<const void *>(&record), record.bytes);
@@ -100,11 +108,12 @@ void BlockingTable::add_known(const BlockingRecord &record) {
 void BlockingTable::add_wait(const BlockingRecord &record, const Key &key, WaitingCode code, int64_t ns) {
     Key told = key;
     told.reason = reason_in(code, key.reason);
+    Sum &sum = waits_[told];
+    waits_of_[record.thread][static_cast<size_t>(told.reason)] += ns;
+    sum += {record.contentions, ns};
     ++totals_.events;
     totals_.reason_waits[static_cast<size_t>(told.reason)] += record.contentions;
     totals_.reason_ns[static_cast<size_t>(told.reason)] += ns;
-    waits_[told] += {record.contentions, ns};
-    waits_of_[record.thread][static_cast<size_t>(told.reason)] += ns;
     auto charges = charges_.find(wait_id(record.thread, record.wait_number));
     if (charges == charges_.end())
         return;
@@ -143,20 +152,23 @@ void BlockingTable::resolve(bool last) {
     size_t at = 0;
     while (at < waiting_.size()) {
         auto &record = *reinterpret_cast<const BlockingRecord *>(waiting_.data() + at);
-        if (!threads_.knows(record.thread)) {
-            const WaitingThread *thread = recorder(record.thread);
-            if (thread && is_young(*thread) && !last)
-                break;
-            threads_.resolve(record.thread, thread ? record.tid : 0);
-        }
-        resolve_stack(record.frames(), record.frame_count);
-        if (!was_disowned(record.thread))
-            add_known(record);
+        const WaitingThread *thread = threads_.knows(record.thread) ? nullptr : recorder(record.thread);
+        if (thread && is_young(*thread) && !last)
+            break;
+        unless_memory_fails([&] { resolve_record(record, thread ? record.tid : 0); },
+                            [&] { blocking_lose(record.ticks); });
         at += record.bytes / sizeof(uint64_t);
     }
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(at));
     if (waiting_.capacity() > (1u << 20))
         waiting_.shrink_to_fit();
+}
+
+void BlockingTable::resolve_record(const BlockingRecord &record, int32_t tid) {
+    threads_.resolve(record.thread, tid);
+    resolve_stack(record.frames(), record.frame_count);
+    if (!was_disowned(record.thread))
+        add_known(record);
 }
 
 void BlockingTable::forget_code(uintptr_t code) {

@@ -113,6 +113,8 @@ class BlockingTable {
     static uint64_t wait_id(uint32_t thread, uint32_t number) { return uint64_t{thread} << 32 | number; }
 
     bool known(const BlockingRecord &record) const;
+    void keep_until_resolved(const BlockingRecord &record);
+    void resolve_record(const BlockingRecord &record, int32_t tid);
     void add_known(const BlockingRecord &record);
     void add_wait(const BlockingRecord &record, const Key &key, WaitingCode code, int64_t ns);
     void add_holder(Key holder, Sum sum);

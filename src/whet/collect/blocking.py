@@ -24,7 +24,7 @@ MAX_THRESHOLD_NS = 3_600_000_000_000
 
 # Counters that are shown only when something happened, with what they mean.
 _DOUBTS = {
-    "dropped": "waits lost because the buffer was full",
+    "dropped": "waits lost because the buffer, or memory, was full",
     "truncated": "stacks that were too deep, root end cut off",
     "rejected": "stacks that could not be read",
     "folded": "stacks shortened to keep memory bounded",

@@ -22,7 +22,7 @@ MAX_FRAMES = 10_000
 
 # Counters that are shown only when something happened, with what they mean.
 _DOUBTS = {
-    "dropped": "samples lost because the buffer was full",
+    "dropped": "samples lost because the buffer, or memory, was full",
     "truncated": f"stacks deeper than {MAX_FRAMES} frames, root end cut off",
     "rejected": "stacks that could not be read",
     "folded": "stacks shortened to keep memory bounded",

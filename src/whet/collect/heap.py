@@ -16,7 +16,7 @@ from whet.errors import CollectError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["DEFAULT_BUDGET_BYTES", "DEFAULT_MEAN_BYTES", "HeapCollector"]
 
@@ -29,6 +29,8 @@ _DOUBTS = {
     "folded_objects": "allocations whose stacks were folded into their callers to keep memory bounded",
     "folded_bytes": "bytes of them",
     "unlabelled_bytes": "bytes of allocations that lost their labels to keep memory bounded",
+    "lost_objects": "allocations for which there was no memory",
+    "lost_bytes": "bytes of them",
     "rate_raised": "times the mean interval was doubled to keep memory bounded",
     "hooks_mended": "times another tool took the allocator hooks away; what was freed meanwhile is unknown",
     "native_foreign": "calls of libc's allocators that another tool took, unseen",
@@ -117,7 +119,7 @@ class HeapCollector:
         May be called while sampling and after stop(). `comments` are put before the
         collector's own.
         """
-        return {HEAP: self._probe.heap_profile([*comments, *self.comments()], gc.get_objects)}
+        return {HEAP: _written(self._probe.heap_profile, [*comments, *self.comments()], gc.get_objects)}
 
     def end_window(self, *, with_types: bool, merges: bool) -> bytes:
         """Return a profile of what was allocated since the last such call, and of what is in use.
@@ -127,14 +129,22 @@ class HeapCollector:
             merges: whether threads, labels and sizes of what is not in use any more may be forgotten.
         """
         get_objects = gc.get_objects if with_types else None
-        data: bytes = self._probe.heap_profile(self.comments(), get_objects, ends_window=True, merges=merges)
-        return data
+        return _written(
+            self._probe.heap_profile, self.comments(), get_objects, ends_window=True, merges=merges
+        )
 
     def snapshots(self, comments: "Sequence[str]" = ()) -> dict[str, bytes]:
         """Return the same, and what was in use at the peak, gzip-compressed."""
-        peak = self._probe.heap_peak_profile([*comments, *self.comments()])
+        peak = _written(self._probe.heap_peak_profile, [*comments, *self.comments()])
         found = {**self.profiles(comments), HEAP_PEAK: peak}
         return {file: packed(data) for file, data in found.items()}
+
+
+def _written(write: "Callable[..., bytes]", *arguments: object, **options: object) -> bytes:
+    try:
+        return write(*arguments, **options)
+    except RuntimeError as error:  # memory ran out, and what was recorded is lost
+        raise CollectError(str(error)) from None
 
 
 def _forget_hooks_in_child() -> None:

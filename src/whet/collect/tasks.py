@@ -24,6 +24,7 @@ MAX_THRESHOLD_NS = 3_600_000_000_000
 
 _DOUBTS = {
     "folded": "chains shortened to keep memory bounded",
+    "lost": "steps for which there was no memory",
     "names_refused": "tasks beyond the limit, told by their coroutine",
 }
 
