@@ -308,6 +308,8 @@ def test_duration_ends_the_recording_and_not_the_program(tmp_path: Path) -> None
         "    return any('whet-' in name(p) for p in tasks)\n"
         "def early():\n    while sampled(): pass\n"
         "def late():\n    end = time.thread_time() + 0.2\n    while time.thread_time() < end: pass\n"
+        # The thread gets its name as it begins.
+        "any(sampled() for _ in range(1000))\n"
         "early(); late(); print('done')\n"
     )
     done = run(whet_run(["-c", code], rec, "--duration", "0.3"), cwd=tmp_path)

@@ -150,7 +150,7 @@ def test_hundreds_of_short_threads_are_all_accounted_for() -> None:
     result = attack("short_threads")
     assert result["threads"] >= 301
     # time.sleep reads the clock before it gives the GIL up: handing that over may take all the time.
-    assert 280 <= result["reasons"]["sleep"] <= 301
+    assert 250 <= result["reasons"]["sleep"] <= 301
 
 
 def test_other_interpreters_wait_too() -> None:
