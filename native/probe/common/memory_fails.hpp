@@ -8,12 +8,15 @@
 namespace whet::probe {
 
 extern constinit thread_local bool may_throw __attribute__((tls_model("initial-exec")));
-// Make the calling thread ready to throw. False if there is no memory for that.
 bool prepare_to_throw();
+
+// Is the calling thread ready to throw, or made so? False if there is no memory for that. The first time in a
+// thread may wait for the loader: not while a mutex is held that libraries want which are being loaded.
+inline bool ready_to_throw() { return may_throw || prepare_to_throw(); }
 
 // Do `work`; if there is no memory for it, do what is to be done then.
 template <class Work, class Otherwise> void unless_memory_fails(Work work, Otherwise otherwise) {
-    if (!may_throw && !prepare_to_throw()) [[unlikely]] {
+    if (!ready_to_throw()) [[unlikely]] {
         otherwise();
         return;
     }

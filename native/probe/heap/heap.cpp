@@ -79,6 +79,7 @@ void heap_sampled(void *block, size_t size, int64_t counted) {
     draw_anew(thread);
     if (thread.holding || this_thread().ours)
         return;
+    ready_to_throw(); // now: constructors of libraries that are being loaded allocate, too
     HeapHeld held;
     if (!running || epoch < running->first_epoch)
         return;
@@ -98,6 +99,7 @@ Released heap_forget(void *block) {
 }
 
 void heap_remember(const Released &released) {
+    ready_to_throw();
     HeapHeld held;
     if (running && released.epoch == heap_epoch.load(std::memory_order_relaxed))
         unless_memory_fails([&] { running->book.remember(released.entry); },

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 # The thread has left its last Python frame when `stop` looks for it; ending takes microseconds.
 GONE_WITHIN_S = 0.1
+WITHOUT_MEMORY_S = 1.0
 
 
 class Ticker:
     """Call `tick` again and again until it returns None or `stop` is called.
 
-    `tick` returns the seconds until its next call; the first one is at once.
+    `tick` returns the seconds until its next call; the first one is at once. Where memory runs out in it,
+    it is called again a second later.
     """
 
     def __init__(self, tick: "Callable[[], float | None]") -> None:
@@ -79,14 +81,20 @@ class Ticker:
         """Know in a forked child that the thread did not come along."""
         self._running = False
 
+    def _next(self) -> float | None:
+        try:
+            return self._tick()
+        except MemoryError:
+            return WITHOUT_MEMORY_S
+
     def _run(self, stopping: "_thread.LockType", ended: "_thread.LockType") -> None:
         self._thread = _thread.get_native_id()
         try:
             self._probe.own_thread_begin()
             try:
-                wait_s = self._tick()
+                wait_s = self._next()
                 while wait_s is not None and not stopping.acquire(True, wait_s):
-                    wait_s = self._tick()
+                    wait_s = self._next()
             finally:
                 self._probe.own_thread_end()
         finally:

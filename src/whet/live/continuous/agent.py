@@ -250,6 +250,8 @@ class Agent:
                 found.update(self._cut_one(name, rests.get(name, 0)))
             except WhetError as error:
                 self._trouble = str(error)
+            except MemoryError:
+                self._trouble = f"memory ran out: a window of {name} is lost"
         self._queue(found)
         if step != self._budget.heap_step and "heap" in self._rolling:
             self._rolling["heap"].set_heap_step(self._budget.heap_step)
@@ -303,6 +305,8 @@ class Agent:
             self._spool.put(batch)
         except SourceError as error:
             self._trouble = str(error)
+        except MemoryError:
+            self._trouble = "memory ran out: a window is lost"
 
     # ---- sending ------------------------------------------------------------------------------
 
